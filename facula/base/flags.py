@@ -1,0 +1,42 @@
+"""Every environment variable facula reads, in one table."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+TABLE = {
+    "FACULA_EAGER": "1: run every operation at once instead of recording (for debugging)",
+    "FACULA_DEBUG": "1: print each program when it is first run; 2: also its text",
+    "FACULA_NODES": "most operations recorded before they are run (default 1000)",
+    "FACULA_BYTES": "most bytes of pending results before they are computed (default 256 MiB)",
+    "FACULA_LINES": "0: do not keep the user's line of each operation",
+}
+
+
+def _integer(name: str, default: int) -> int:
+    text = os.environ.get(name, "")
+    try:
+        return int(text) if text else default
+    except ValueError:
+        raise ValueError(f"{name} must be an integer, got {text!r}: {TABLE[name]}") from None
+
+
+@dataclass(slots=True)
+class Flags:
+    """The flags in force; tests and ``facula.eager_mode`` change them in place."""
+
+    eager: bool
+    debug: int
+    nodes: int
+    bytes: int
+    lines: bool
+
+
+flags = Flags(
+    eager=bool(_integer("FACULA_EAGER", 0)),
+    debug=_integer("FACULA_DEBUG", 0),
+    nodes=_integer("FACULA_NODES", 1000),
+    bytes=_integer("FACULA_BYTES", 256 << 20),
+    lines=bool(_integer("FACULA_LINES", 1)),
+)

@@ -1,0 +1,1 @@
+"""What programs are made of: specs, primitives, nodes, blocks, and passes over them."""

@@ -1,0 +1,52 @@
+"""Passes every engine profits from: merge equal nodes, drop dead ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facula.graph.node import INPUT, Block, Node
+
+
+class Flattener:
+    """Copies blocks into one list of nodes, merging nodes that compute the same thing.
+
+    Two nodes are the same when primitive, params and inputs are: a derivative that computes
+    again what the forward pass computed costs nothing.
+    """
+
+    def __init__(self):
+        self.nodes: list[Node] = []
+        self._seen: dict[tuple, Node] = {}
+
+    def add_input(self, node: Node) -> Node:
+        self.nodes.append(node)
+        return node
+
+    def inline(self, block: Block, arguments: Sequence[Node], source=None) -> list[Node]:
+        """Append the block's nodes with its inputs replaced; returns its outputs."""
+        table = dict(zip(block.inputs, arguments, strict=True))
+        for node in block.nodes:
+            table[node] = self._merged(node, tuple([table[n] for n in node.inputs]), source)
+        return [table[n] for n in block.outputs]
+
+    def _merged(self, node: Node, inputs: tuple[Node, ...], source) -> Node:
+        key = (node.primitive, inputs, tuple(node.params.items()))
+        found = self._seen.get(key)
+        if found is None:
+            found = Node(node.primitive, inputs, node.params, node.spec)
+            found.source = source
+            self._seen[key] = found
+            self.nodes.append(found)
+        return found
+
+
+def live_nodes(nodes: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
+    """The nodes that an output depends on (inputs are always kept), in their order."""
+    needed = set(outputs)
+    kept = []
+    for node in reversed(nodes):
+        if node in needed or node.primitive is INPUT:
+            needed.update(node.inputs)
+            kept.append(node)
+    kept.reverse()
+    return kept

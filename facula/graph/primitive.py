@@ -1,0 +1,45 @@
+"""Primitive: one record per operation an engine must know; the table of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
+from facula.graph.spec import Spec
+
+NUMBERS = frozenset((BOOL, INTEGER, FLOAT, COMPLEX))
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """Name, kind and meaning of an operation.
+
+    ``infer(specs, params)`` gives the spec of the result (a tuple of specs for several results)
+    and ``reference(arrays, params)`` its value with NumPy: the definition that the other engines
+    are tested against. ``samples`` yields test inputs; ``categories`` says which dtypes it takes.
+    """
+
+    name: str
+    kind: str
+    infer: Callable[[tuple[Spec, ...], dict[str, Any]], Any]
+    reference: Callable[..., Any]
+    categories: frozenset[int] = NUMBERS
+    samples: Callable | None = None
+    doc: str = ""
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+TABLE: dict[str, Primitive] = {}
+
+
+def register(primitive: Primitive) -> Primitive:
+    """Enter a primitive into the table; each name once."""
+    if primitive.name in TABLE:
+        raise ValueError(f"primitive {primitive.name} is defined twice")
+    TABLE[primitive.name] = primitive
+    return primitive

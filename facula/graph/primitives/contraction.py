@@ -1,0 +1,155 @@
+"""Contractions: matrix products and convolutions with their two gradients."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import prod
+
+import numpy as np
+
+from facula.graph.primitive import Primitive, register
+from facula.graph.primitives import kinds
+from facula.graph.spec import spec
+
+NUMERIC = frozenset((1, 2, 3))
+
+
+def _infer_matmul(specs, params):
+    a, b = specs
+    own = kinds.same_dtype("matmul", specs)
+    if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
+        raise kinds.RuleError(
+            f"matmul: inner sizes differ: {a} @ {b}; a.shape[-1] must equal b.shape[-2]"
+        )
+    batch = kinds.broadcast_shapes("matmul", a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
+    return spec((*batch, a.shape[-2], b.shape[-1]), own)
+
+
+matmul = register(
+    Primitive(
+        "matmul",
+        "contraction",
+        infer=_infer_matmul,
+        reference=kinds.halves_in_float32(lambda p, a, b: np.matmul(a, b)),
+        categories=NUMERIC,
+        doc="(..., m, k) @ (..., k, n); leading axes broadcast.",
+    )
+)
+
+
+def output_sizes(sizes, kernel, params):
+    """Spatial sizes of a convolution's result (PyTorch's Conv2d formula)."""
+    return tuple(
+        [
+            (n + low + high - d * (k - 1) - 1) // s + 1
+            for n, k, s, (low, high), d in zip(
+                sizes, kernel, params["stride"], params["padding"], params["dilation"], strict=True
+            )
+        ]
+    )
+
+
+def _infer_conv(specs, params):
+    x, w = specs
+    own = kinds.same_dtype("conv", specs)
+    return spec((x.shape[0], w.shape[0], *output_sizes(x.shape[2:], w.shape[2:], params)), own)
+
+
+def _columns(x, kernel, out_sizes, params):
+    """x as (N, groups, channels/group * kernel, positions): the matrix a convolution multiplies."""
+    padding = params["padding"]
+    if any(low or high for low, high in padding):
+        x = np.pad(x, ((0, 0), (0, 0), *padding))
+    n, c = x.shape[:2]
+    rank = len(kernel)
+    base = x.strides
+    strides = (
+        base[:2]
+        + tuple([base[2 + i] * params["dilation"][i] for i in range(rank)])
+        + tuple([base[2 + i] * params["stride"][i] for i in range(rank)])
+    )
+    windows = np.lib.stride_tricks.as_strided(x, (n, c, *kernel, *out_sizes), strides)
+    groups = params["groups"]
+    return windows.reshape(n, groups, c // groups * prod(kernel), prod(out_sizes))
+
+
+def _conv(params, x, w):
+    kernel = w.shape[2:]
+    sizes = output_sizes(x.shape[2:], kernel, params)
+    groups = params["groups"]
+    columns = _columns(x, kernel, sizes, params)
+    weight = w.reshape(groups, w.shape[0] // groups, -1)
+    return np.matmul(weight, columns).reshape(x.shape[0], w.shape[0], *sizes)
+
+
+conv = register(
+    Primitive(
+        "conv",
+        "contraction",
+        infer=_infer_conv,
+        reference=kinds.halves_in_float32(_conv),
+        categories=NUMERIC,
+        doc="Cross-correlation of (N, C, *sizes) with (O, C/groups, *kernel).",
+    )
+)
+
+
+def _infer_input_grad(specs, params):
+    return spec(params["shape"], kinds.same_dtype("conv_input_grad", specs))
+
+
+def _conv_input_grad(params, g, w):
+    """Multiply back to columns, then add each kernel position's plane into place."""
+    n, out_channels, *out_sizes = g.shape
+    kernel = w.shape[2:]
+    groups = params["groups"]
+    shape = params["shape"]
+    weight = w.reshape(groups, out_channels // groups, -1).transpose(0, 2, 1)
+    columns = np.matmul(weight, g.reshape(n, groups, out_channels // groups, -1))
+    columns = columns.reshape(n, shape[1], prod(kernel), *out_sizes)
+    padded = [size + low + high for size, (low, high) in zip(shape[2:], params["padding"], strict=True)]
+    out = np.zeros((n, shape[1], *padded), columns.dtype)
+    for k, offset in enumerate(product(*map(range, kernel))):
+        place = [
+            slice(o * d, o * d + s * (m - 1) + 1, s)
+            for o, d, s, m in zip(offset, params["dilation"], params["stride"], out_sizes, strict=True)
+        ]
+        out[(slice(None), slice(None), *place)] += columns[:, :, k]
+    inner = [slice(low, low + size) for size, (low, _) in zip(shape[2:], params["padding"], strict=True)]
+    return out[(slice(None), slice(None), *inner)]
+
+
+conv_input_grad = register(
+    Primitive(
+        "conv_input_grad",
+        "contraction",
+        infer=_infer_input_grad,
+        reference=kinds.halves_in_float32(_conv_input_grad),
+        categories=NUMERIC,
+        doc="Gradient of conv for its input of ``shape``; also the transposed convolution.",
+    )
+)
+
+
+def _conv_weight_grad(params, g, x):
+    shape = params["shape"]
+    groups = params["groups"]
+    n, out_channels, *out_sizes = g.shape
+    columns = _columns(x, shape[2:], tuple(out_sizes), params)
+    grads = g.reshape(n, groups, out_channels // groups, -1)
+    total = np.zeros((groups, out_channels // groups, columns.shape[2]), columns.dtype)
+    for sample in range(n):
+        total += np.matmul(grads[sample], columns[sample].swapaxes(-1, -2))
+    return total.reshape(shape)
+
+
+conv_weight_grad = register(
+    Primitive(
+        "conv_weight_grad",
+        "contraction",
+        infer=_infer_input_grad,
+        reference=kinds.halves_in_float32(_conv_weight_grad),
+        categories=NUMERIC,
+        doc="Gradient of conv for its weight of ``shape``.",
+    )
+)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from facula.runtime.streams.convert import from_reals
 from facula.runtime.streams.mt19937 import Stream
 from facula.runtime.streams.uniform import uniform24
 
@@ -41,10 +42,14 @@ def bernoulli_tensor(stream: Stream, probs: np.ndarray, probs_dtype: str) -> np.
     return uniforms.reshape(probs.shape) < probs
 
 
-def rrelu_slopes(stream: Stream, n: int, lower: float, upper: float) -> np.ndarray:
-    """Return the float64 slopes `rrelu` draws for its `n` elements that are not positive.
+def rrelu_slopes(
+    stream: Stream, n: int, lower: float, upper: float, dtype: str = "float32"
+) -> np.ndarray:
+    """Return the slopes `rrelu` draws for its `n` elements that are not positive.
 
-    The ends are rounded to float32 first and there is no fused multiply-add.
+    The arithmetic is float64 without fused multiply-add; only for float64 tensors do the ends
+    keep more than float32 precision.
     """
-    low, high = float(np.float32(lower)), float(np.float32(upper))
-    return stream.draw53(n) * (high - low) + low
+    if dtype != "float64":
+        lower, upper = float(np.float32(lower)), float(np.float32(upper))
+    return from_reals(stream.draw53(n) * (upper - lower) + lower, dtype)

@@ -45,7 +45,7 @@ def _pull_inward(low: int, high: int, digits: int) -> tuple[int, int]:
     if rounded < low:
         low = rounded + (1 << max(abs(low + 1).bit_length() - digits, 0))
     rounded = _round_to_digits(high - 1, digits)
-    if rounded >= high:
+    if high <= rounded < 1 << 63:  # a larger one turns negative in C++ and is left alone
         high = rounded - (1 << max(abs(high - 1).bit_length() - digits, 0))
     return low, high
 

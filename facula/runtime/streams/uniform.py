@@ -50,7 +50,9 @@ def uniform(stream: Stream, n: int, dtype: str, low: float = 0.0, high: float = 
     return _exclude_end(from_reals(values, dtype), ends[0], ends[1])
 
 
-def _exclude_end(values: np.ndarray, low: float, high: float) -> np.ndarray:
+def _exclude_end(
+    values: np.ndarray, low: float | np.floating, high: float | np.floating
+) -> np.ndarray:
     """Replace values that rounding carried up to the excluded end by the lower end."""
     touching = values == high
     if touching.any():

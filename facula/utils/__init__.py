@@ -1,0 +1,5 @@
+"""Tools around training: data loading, checkpointing of activations, logging, downloads."""
+
+from facula.utils import data
+
+__all__ = ["data"]

@@ -1,0 +1,1 @@
+"""The machinery behind the loader: collation, fetching, workers, transport."""

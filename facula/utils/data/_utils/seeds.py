@@ -1,0 +1,54 @@
+"""Seeds of workers: each worker's own random streams, equal to PyTorch's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from facula import tensors
+
+
+def seed_worker(base_seed: int, worker_id: int) -> None:
+    """Seeds the global generators of facula, `random` and NumPy as that worker has them."""
+    seed = base_seed + worker_id
+    random.seed(seed)
+    tensors.manual_seed(seed)
+    words = np.random.SeedSequence([worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0])
+    np.random.seed(words.generate_state(4))
+
+
+class WorkerStreams:
+    """The random streams of one worker, kept in this process and swapped in while it works."""
+
+    def __init__(self, base_seed: int, worker_id: int) -> None:
+        self._base_seed = base_seed
+        self._worker_id = worker_id
+        self._states: tuple | None = None
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Runs the body on the worker's streams; this process's own are untouched after it."""
+        outside = _get_states()
+        try:
+            if self._states is None:
+                seed_worker(self._base_seed, self._worker_id)
+            else:
+                _set_states(self._states)
+            yield
+        finally:
+            self._states = _get_states()
+            _set_states(outside)
+
+
+def _get_states() -> tuple:
+    return tensors.default_generator.get_state(), random.getstate(), np.random.get_state()
+
+
+def _set_states(states: tuple) -> None:
+    own, python, numpy = states
+    tensors.default_generator.set_state(own)
+    random.setstate(python)
+    np.random.set_state(numpy)

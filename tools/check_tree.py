@@ -25,9 +25,8 @@ def _root_imports(tree: ast.Module, packages: set[str]) -> Iterator[int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import) and any(a.name == "facula" for a in node.names):
             yield node.lineno
-        elif isinstance(node, ast.ImportFrom) and node.module == "facula" and not node.level:
-            if any(alias.name not in packages for alias in node.names):
-                yield node.lineno
+        elif isinstance(node, ast.ImportFrom) and (node.module, node.level) == ("facula", 0):
+            yield from (node.lineno for alias in node.names if alias.name not in packages)
 
 
 def problems_of_package_file(path: Path, name: str, packages: set[str]) -> Iterator[str]:

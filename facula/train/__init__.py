@@ -1,4 +1,4 @@
-"""Trains image classifiers: the loop, checkpoints, metrics, progress, and the job that uses them."""
+"""Trains image classifiers: loop, checkpoints, metrics, progress, and the job that uses them."""
 
 from facula.train.callbacks import Callback as Callback
 from facula.train.callbacks import Progress as Progress

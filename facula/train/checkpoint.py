@@ -24,7 +24,7 @@ def save_checkpoint(path: Path, trainer: Trainer, options: dict[str, Any]) -> No
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint that `save_checkpoint` wrote; TrainError where it is missing or damaged."""
+    """Reads what `save_checkpoint` wrote; TrainError where it is missing or damaged."""
     if not path.is_file():
         raise TrainError(f"no checkpoint at {path}: train without --resume first")
     try:

@@ -137,9 +137,7 @@ def _load_named(named: _Named, model: str, root: Path) -> ImageData:
     try:
         root.mkdir(parents=True, exist_ok=True)
         parts = [
-            named.build(
-                str(root), train=train, download=True, transform=transforms.Compose(steps)
-            )
+            named.build(str(root), train=train, download=True, transform=transforms.Compose(steps))
             for train, steps in ((True, [*named.augment, *tail]), (False, tail))
         ]
     except (OSError, RuntimeError) as error:

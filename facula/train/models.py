@@ -42,7 +42,7 @@ class LeNet(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two hidden layers of ReLU on the flattened image: (N, channels, size, size) -> (N, classes)."""
+    """Two hidden layers of ReLU: (N, channels, size, size) -> (N, classes)."""
 
     def __init__(
         self, channels: int = 1, size: int = 28, classes: int = 10, hidden: int = 128

@@ -65,9 +65,7 @@ class _Panel:
                     (x, self.bottom + 6 * _ZOOM), f"{value:g}", _INK, font=small, anchor="ma"
                 )
         middle = (self.left + self.right) / 2
-        self.draw.text(
-            (middle, self.bottom + 22 * _ZOOM), "epoch", _INK, font=small, anchor="ma"
-        )
+        self.draw.text((middle, self.bottom + 22 * _ZOOM), "epoch", _INK, font=small, anchor="ma")
 
     def line(self, values: Sequence[float], colour: tuple[int, int, int], name: str) -> None:
         points = [self.point(i + 1, value) for i, value in enumerate(values)]

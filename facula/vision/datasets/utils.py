@@ -1,0 +1,247 @@
+"""Downloads that can be resumed and are verified before use, archives, and argument checks."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import lzma
+import os
+import shutil
+import sys
+import tarfile
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlparse
+
+from tqdm import tqdm
+
+__all__ = [
+    "calculate_md5",
+    "check_integrity",
+    "check_md5",
+    "download_and_extract_archive",
+    "download_url",
+    "extract_archive",
+    "iterable_to_str",
+    "list_dir",
+    "list_files",
+    "verify_str_arg",
+]
+
+_AGENT = "facula"
+_CHUNK = 1 << 18
+_TIMEOUT_S = 30
+
+
+def calculate_md5(fpath: Any, chunk_size: int = 1024 * 1024) -> str:
+    """Returns the md5 sum of a file in hexadecimal."""
+    digest = hashlib.md5(usedforsecurity=False)
+    with open(fpath, "rb") as file:
+        while chunk := file.read(chunk_size):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check_md5(fpath: Any, md5: str, **kwargs: Any) -> bool:
+    """Tells whether a file has this md5 sum."""
+    return md5 == calculate_md5(fpath, **kwargs)
+
+
+def check_integrity(fpath: Any, md5: str | None = None) -> bool:
+    """Tells whether a file exists and, where `md5` is given, has that sum."""
+    return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
+
+
+def _receive(url: str, partial: str, hops: int, label: str) -> None:
+    """Fetches a URL into `partial`, going on where an earlier attempt stopped."""
+    have = os.path.getsize(partial) if os.path.exists(partial) else 0
+    headers = {"User-Agent": _AGENT}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+
+    class _Limited(urllib.request.HTTPRedirectHandler):
+        max_redirections = hops + 1
+
+    opener = urllib.request.build_opener(_Limited)
+    request = urllib.request.Request(url, headers=headers)
+    with opener.open(request, timeout=_TIMEOUT_S) as response:
+        if response.getcode() != 206:
+            have = 0  # the server does not resume: start over
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with (
+            open(partial, "ab" if have else "wb") as file,
+            tqdm(
+                total=total,
+                initial=have,
+                unit="B",
+                unit_scale=True,
+                desc=label,
+                file=sys.stderr,
+                disable=None,
+            ) as bar,
+        ):
+            while chunk := response.read(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+            if total is not None and file.tell() != total:
+                raise urllib.error.URLError(f"connection closed after {file.tell()} of {total} B")
+
+
+def download_url(
+    url: str,
+    root: Any,
+    filename: Any = None,
+    md5: str | None = None,
+    max_redirect_hops: int = 3,
+) -> None:
+    """Downloads a file into the folder `root`, unless it is there with the right md5 sum.
+
+    An interrupted download is resumed. The file gets its name only after its sum was checked.
+
+    Raises:
+        URLError: the server cannot be reached; the message says what to place where by hand.
+        RuntimeError: what arrived does not have the expected md5 sum.
+    """
+    root = os.path.expanduser(root)
+    filename = filename or os.path.basename(urlparse(url).path)
+    target = os.fspath(os.path.join(root, filename))
+    if check_integrity(target, md5):
+        return
+    os.makedirs(root, exist_ok=True)
+    partial = target + ".part"
+    try:
+        _receive(url, partial, max_redirect_hops, str(filename))
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # the partial file is already longer than the file: unusable
+            os.remove(partial)
+        raise urllib.error.URLError(_by_hand(url, target, md5, error)) from error
+    except OSError as error:
+        raise urllib.error.URLError(_by_hand(url, target, md5, error)) from error
+    if not check_integrity(partial, md5):
+        got = calculate_md5(partial)
+        os.remove(partial)
+        raise RuntimeError(
+            f"File not found or corrupted: {url} gave a file with md5 {got}, expected {md5}; it "
+            "was deleted. Try again, or place the right file at " + target
+        )
+    os.replace(partial, target)
+
+
+def _by_hand(url: str, target: str, md5: str | None, error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    sum_text = f" (md5 {md5})" if md5 else ""
+    return (
+        f"cannot download {url}: {reason}. Without a network, fetch that file{sum_text} elsewhere "
+        f"and place it at {target}, then run this again"
+    )
+
+
+_OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+
+def _extract_tar(source: str, target: str) -> None:
+    with tarfile.open(source) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(target, filter="data")
+            return
+        for member in archive.getmembers():
+            inside = os.path.realpath(os.path.join(target, member.name))
+            if not inside.startswith(os.path.realpath(target) + os.sep) or member.issym():
+                raise RuntimeError(f"{source}: refusing to unpack {member.name!r}")
+        archive.extractall(target)
+
+
+def extract_archive(from_path: Any, to_path: Any = None, remove_finished: bool = False) -> Any:
+    """Unpacks a .tar(.gz/.bz2/.xz), .tgz or .zip file into a folder, or a .gz/.bz2/.xz file.
+
+    Returns the folder or the file. Members that would land outside of the folder are refused.
+    """
+    source = os.fspath(from_path)
+    base, suffix = os.path.splitext(source)
+    target = os.path.dirname(source) if to_path is None else os.fspath(to_path)
+    if suffix == ".zip":
+        with zipfile.ZipFile(source) as archive:
+            archive.extractall(target)
+    elif suffix in (".tar", ".tgz", ".tbz", ".tbz2") or base.endswith(".tar"):
+        _extract_tar(source, target)
+    elif suffix in _OPENERS:
+        target = base if to_path is None else target
+        with _OPENERS[suffix](source, "rb") as packed, open(target + ".part", "wb") as plain:
+            shutil.copyfileobj(packed, plain)
+        os.replace(target + ".part", target)
+    else:
+        raise RuntimeError(
+            f"Unknown compression or archive type: '{suffix}'.\nKnown suffixes are: "
+            "'.bz2', '.gz', '.tar', '.tbz', '.tbz2', '.tgz', '.xz', '.zip'."
+        )
+    if remove_finished:
+        os.remove(source)
+    return target
+
+
+def download_and_extract_archive(
+    url: str,
+    download_root: Any,
+    extract_root: Any = None,
+    filename: Any = None,
+    md5: str | None = None,
+    remove_finished: bool = False,
+) -> None:
+    """Downloads an archive (see `download_url`) and unpacks it."""
+    download_root = os.path.expanduser(download_root)
+    filename = filename or os.path.basename(urlparse(url).path)
+    download_url(url, download_root, filename, md5)
+    archive = os.path.join(download_root, filename)
+    target = download_root if extract_root is None else extract_root
+    base, suffix = os.path.splitext(archive)
+    if suffix in _OPENERS and not base.endswith(".tar"):
+        target = os.path.join(target, os.path.basename(base))
+    extract_archive(archive, target, remove_finished)
+
+
+def list_dir(root: Any, prefix: bool = False) -> list[str]:
+    """Returns the folders inside a folder."""
+    root = os.path.expanduser(root)
+    names = [name for name in os.listdir(root) if os.path.isdir(os.path.join(root, name))]
+    return [os.path.join(root, name) for name in names] if prefix else names
+
+
+def list_files(root: Any, suffix: Any, prefix: bool = False) -> list[str]:
+    """Returns the files inside a folder whose names end in `suffix` (a str or a tuple)."""
+    root = os.path.expanduser(root)
+    names = [
+        name
+        for name in os.listdir(root)
+        if os.path.isfile(os.path.join(root, name)) and name.endswith(suffix)
+    ]
+    return [os.path.join(root, name) for name in names] if prefix else names
+
+
+def iterable_to_str(iterable: Iterable) -> str:
+    """Returns the items in quotes, separated by commas."""
+    return "'" + "', '".join(str(item) for item in iterable) + "'"
+
+
+def verify_str_arg(
+    value: Any,
+    arg: str | None = None,
+    valid_values: Iterable[str] | None = None,
+    custom_msg: str | None = None,
+) -> Any:
+    """Returns `value` if it is a string and one of `valid_values`; else raises ValueError."""
+    if not isinstance(value, str):
+        place = "" if arg is None else f" for argument {arg}"
+        raise ValueError(f"Expected type str{place}, but got type {type(value)}.")
+    if valid_values is not None and value not in valid_values:
+        if custom_msg is not None:
+            raise ValueError(custom_msg)
+        raise ValueError(
+            f"Unknown value '{value}' for argument {arg}. Valid values are "
+            f"{{{iterable_to_str(valid_values)}}}."
+        )
+    return value

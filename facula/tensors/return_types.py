@@ -19,8 +19,8 @@ class ReturnType(tuple):
     n_sequence_fields = 0
     n_unnamed_fields = 0
 
-    def __new__(cls, sequence: Iterable[Any]) -> ReturnType:
-        """Build from one value per field, in order."""
+    def __new__(cls, sequence: Iterable[Any], dict: Any = None) -> ReturnType:
+        """Build from one value per field, in order; pickles of PyTorch pass an empty `dict`."""
         try:
             fields = tuple.__new__(cls, sequence)
         except TypeError:

@@ -1,0 +1,99 @@
+"""Reads and writes the stream format that PyTorch used before version 1.6.
+
+Four pickles one after another (a magic number, the protocol, facts about the machine, the object),
+then the list of storage keys, then for each storage its number of elements and its raw bytes.
+"""
+
+from __future__ import annotations
+
+import pickle
+import struct
+from collections.abc import Callable
+from typing import IO, Any
+
+import numpy as np
+
+from facula.serialization.pickler import dump
+from facula.serialization.storages import LoadedStorage, StorageType, swap_bytes
+from facula.serialization.zipformat import DamagedRecord
+
+MAGIC = 0x1950A86A20F9469CFC6C
+PROTOCOL = 1001
+_MACHINE = {
+    "protocol_version": PROTOCOL,
+    "little_endian": True,
+    "type_sizes": {"short": 2, "int": 4, "long": 4},
+}
+# Makes the function that reads one pickle from the stream, given a storage loader.
+MakeReader = Callable[[Callable[[tuple], Any]], Callable[[], Any]]
+
+
+def write(value: Any, stream: IO[bytes], pickle_module: Any, protocol: int) -> None:
+    """Write a value in the old format."""
+    body, storages = dump(value, pickle_module, protocol, pid_tail=(None,))
+    for part in (MAGIC, PROTOCOL, _MACHINE):
+        stream.write(pickle.dumps(part, protocol))
+    stream.write(body)
+    stream.write(pickle.dumps([storage.key for storage in storages], protocol))
+    for storage in storages:
+        stream.write(struct.pack("<q", storage.count))
+        stream.write(memoryview(storage.data))
+
+
+def read(stream: IO[bytes], make_reader: MakeReader, place: Callable[[LoadedStorage], Any]) -> Any:
+    """Read a value in the old format; `place` moves each storage to where `map_location` says.
+
+    The bytes come after the object, so storages are made empty first and filled at the end.
+    """
+
+    def no_storage(pid: tuple) -> Any:
+        raise pickle.UnpicklingError("the file's header refers to a tensor")
+
+    read_plain = make_reader(no_storage)
+    if read_plain() != MAGIC:
+        raise RuntimeError("Invalid magic number; corrupt file?")
+    if (protocol := read_plain()) != PROTOCOL:
+        raise RuntimeError(f"Invalid protocol version: {protocol}")
+    machine = read_plain()
+    little = not isinstance(machine, dict) or machine.get("little_endian", True)
+    storages: dict[str, LoadedStorage] = {}
+    placed: dict[str, Any] = {}
+
+    def load_storage(pid: tuple) -> Any:
+        if len(pid) != 6 or pid[0] != "storage" or not isinstance(pid[1], StorageType):
+            raise pickle.UnpicklingError(f"unknown reference to stored data: {pid!r}")
+        _, kind, key, location, count, view = pid
+        if view is not None:
+            raise pickle.UnpicklingError("storages that are views of others are not supported")
+        if key not in storages:
+            data = _allocate(stream, key, count, kind)
+            storages[key] = LoadedStorage(data, kind.dtype_name, location)
+            placed[key] = place(storages[key])
+        return placed[key]
+
+    value = make_reader(load_storage)()
+    for key in make_reader(no_storage)():
+        _fill(stream, key, storages[key], little)
+    return value
+
+
+def _allocate(stream: IO[bytes], key: str, count: Any, kind: StorageType) -> np.ndarray:
+    """Memory for a storage, after checking that the file is long enough to hold it."""
+    here = stream.tell()
+    left = stream.seek(0, 2) - here
+    stream.seek(here)
+    if type(count) is not int or not 0 <= count * kind.item_size <= left:
+        raise DamagedRecord(f"storage '{key}' is cut off: it has {count} elements, too many")
+    return np.empty(count * kind.item_size, np.uint8)
+
+
+def _fill(stream: IO[bytes], key: str, storage: LoadedStorage, little: bool) -> None:
+    head = stream.read(8)
+    if len(head) < 8 or struct.unpack("<q", head)[0] != storage.size():
+        raise DamagedRecord(f"storage '{key}' is damaged: its length is not the one announced")
+    data = stream.read(storage.nbytes())
+    if len(data) < storage.nbytes():
+        raise DamagedRecord(f"storage '{key}' is cut off: {len(data)} of {storage.nbytes()} bytes")
+    storage.data[:] = np.frombuffer(data, np.uint8)
+    if not little and storage.dtype_name is not None:
+        storage.data[:] = swap_bytes(storage.data, storage.dtype_name)

@@ -17,6 +17,14 @@ import facula as torch
 from facula.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset, get_worker_info
 
 
+def run(command):
+    """A program of its own, which finds the same facula as this one."""
+    root = os.path.dirname(os.path.dirname(torch.__file__))
+    paths = os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])
+    env = {**os.environ, "PYTHONPATH": paths}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=env)
+
+
 class Row(Dataset):
     """Samples that may fail on the way."""
 
@@ -161,9 +169,7 @@ def test_workers_die_with_a_killed_parent(tmp_path):
         print(next(batches).item(), next(batches).item(), flush=True)
         os.kill(os.getpid(), 9)
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
-    )
+    done = run([sys.executable, "-c", program])
     pids = [int(pid) for pid in done.stdout.split()]
     assert len(pids) == 2, done.stderr
     deadline = time.monotonic() + 20
@@ -199,9 +205,7 @@ def test_interrupt_stops_workers():
         except KeyboardInterrupt:
             print("interrupted", time.monotonic() - start < 10, multiprocessing.active_children())
     """)
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
-    )
+    done = run([sys.executable, "-c", program])
     assert done.stdout == "interrupted True []\n", done.stderr
 
 
@@ -221,9 +225,7 @@ def test_other_start_methods(method, tmp_path):
             for x, who in loader: print(x.tolist(), who.tolist())
     """)
     )
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=120
-    )
+    done = run([sys.executable, str(script)])
     assert done.stdout == (
         "[[0, 1], [2, 3], [4, 5]] [0, 0, 0]\n[[6, 7], [8, 9], [10, 11]] [1, 1, 1]\n"
     ), done.stderr

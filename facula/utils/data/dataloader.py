@@ -205,12 +205,9 @@ def _check_workers(workers: int, timeout: float, prefetch: int | None, persisten
 
 
 def _check_stream(shuffle: bool | None, sampler: Any, batch_sampler: Any) -> None:
-    for name, value in (
-        ("shuffle", shuffle),
-        ("sampler", sampler),
-        ("batch_sampler", batch_sampler),
-    ):
-        if value is not None and not (name == "shuffle" and not value):
+    given = {"shuffle": shuffle or None, "sampler": sampler, "batch_sampler": batch_sampler}
+    for name, value in given.items():
+        if value is not None:
             raise ValueError(
                 f"DataLoader with IterableDataset: expected unspecified {name} option, "
                 f"but got {name}={value}; a stream decides about its order itself"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facula.optim import lr_scheduler as lr_scheduler
 from facula.optim import swa_utils as swa_utils
+from facula.optim._adafactor import Adafactor as Adafactor
 from facula.optim._muon import Muon as Muon
 from facula.optim.adadelta import Adadelta as Adadelta
 from facula.optim.adagrad import Adagrad as Adagrad
@@ -23,6 +24,7 @@ from facula.optim.sparse_adam import SparseAdam as SparseAdam
 __all__ = [
     "ASGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",

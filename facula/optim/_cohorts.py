@@ -174,8 +174,10 @@ def _add_buffers(
     fresh = False
     for name in names:
         if state.get(name) is None:
-            state[name] = optimizer._new_buffer(group, param, name)
-            fresh = True
+            buffer = optimizer._new_buffer(group, param, name)
+            if buffer is not None:
+                state[name] = buffer
+                fresh = True
     return fresh
 
 

@@ -71,7 +71,8 @@ class GroupwiseOptimizer(Optimizer):
     def _initial_value(self, group: dict[str, Any], name: str) -> float:
         return 0.0
 
-    def _new_buffer(self, group: dict[str, Any], param: Tensor, name: str) -> Tensor:
+    def _new_buffer(self, group: dict[str, Any], param: Tensor, name: str) -> Tensor | None:
+        """The state called ``name`` before the first step; None if this parameter has none."""
         return tensors.zeros_like(param.detach())
 
     def _fresh_differs(self, group: dict[str, Any]) -> bool:

@@ -93,9 +93,8 @@ class Muon(GroupwiseOptimizer):
                 1.0 - lr * number(group["weight_decay"]),
             ),
             nesterov=bool(group["nesterov"]),
-            coefficients=tuple(float(c) for c in coefficients),
+            coefficients=(*map(float, coefficients), float(group["eps"])),
             steps=int(group["ns_steps"]),
-            eps=float(group["eps"]),
             scaling=group["adjust_lr_fn"] or "original",
         )
 
@@ -110,16 +109,15 @@ def _rule(
     keep: Any,
     *,
     nesterov: bool,
-    coefficients: tuple[float, float, float],
+    coefficients: tuple[float, float, float, float],
     steps: int,
-    eps: float,
     scaling: str,
 ) -> tuple[list[Tensor], ...]:
     new_params, new_buffers = [], []
     for p, g, buffer in zip(params, grads, buffers):
         buffer = buffer + (g - buffer) * gain
         step = g + (buffer - g) * momentum if nesterov else buffer
-        step = _orthogonal(step, coefficients, steps, eps)
+        step = _orthogonal(step, coefficients, steps)
         rows, columns = p.shape
         if scaling == "match_rms_adamw":
             factor = 0.2 * max(rows, columns) ** 0.5
@@ -131,10 +129,10 @@ def _rule(
 
 
 def _orthogonal(
-    matrix: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float
+    matrix: Tensor, coefficients: tuple[float, float, float, float], steps: int
 ) -> Tensor:
     """Push all singular values of ``matrix`` towards 1 by a polynomial iteration."""
-    a, b, c = coefficients
+    a, b, c, eps = coefficients
     x = matrix.bfloat16()
     tall = x.shape[0] > x.shape[1]
     if tall:

@@ -25,8 +25,9 @@ _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR64 = struct.Struct("<4sLQL")
 _DATE = 0x21  # 1 January 1980, the earliest date the format can state: files stay reproducible
-_MAX32 = 0xFFFFFFFF
-_MAX16 = 0xFFFF
+# From these sizes on, numbers stand in 64-bit fields and the short fields are all ones.
+LIMIT32 = _ONES32 = 0xFFFFFFFF
+LIMIT16 = _ONES16 = 0xFFFF
 _UTF8_NAMES = 0x800
 
 
@@ -55,12 +56,12 @@ class ZipWriter:
         size = memoryview(data).nbytes
         checksum = zlib.crc32(data) if self._checksums else 0
         start = self._position
-        large = size >= _MAX32
+        large = size >= LIMIT32
         extra = struct.pack("<2H2Q", 1, 16, size, size) if large else b""
         fixed = start + _LOCAL.size + len(path) + len(extra) + 4
         padding = -fixed % ALIGNMENT
         extra += b"FB" + struct.pack("<H", padding) + b"Z" * padding
-        short = _MAX32 if large else size
+        short = _ONES32 if large else size
         head = _LOCAL.pack(
             *(ZIP_MAGIC, 45 if large else 20, _UTF8_NAMES, 0, 0, _DATE),
             *(checksum, short, short, len(path), len(extra)),
@@ -81,26 +82,42 @@ class ZipWriter:
         """Write the directory of all records; without it the archive cannot be read."""
         start = self._position
         for path, checksum, size, offset in self._entries:
-            wide = [size, size] if size >= _MAX32 else []
-            wide += [offset] if offset >= _MAX32 else []
+            large, far = size >= LIMIT32, offset >= LIMIT32
+            wide = [size, size] * large + [offset] * far
             extra = struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
             version = 45 if wide else 20
-            short = min(size, _MAX32)
+            short = _ONES32 if large else size
             head = _CENTRAL.pack(
                 *(b"PK\x01\x02", version, version, _UTF8_NAMES, 0, 0, _DATE),
                 *(checksum, short, short, len(path), len(extra), 0, 0, 0, 0),
-                min(offset, _MAX32),
+                _ONES32 if far else offset,
             )
             self._write(head + path + extra)
         size, count = self._position - start, len(self._entries)
-        if start >= _MAX32 or count >= _MAX16:
+        if start >= LIMIT32 or count >= LIMIT16:
             end = self._position
             self._write(
                 _END64.pack(b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, start)
                 + _LOCATOR64.pack(b"PK\x06\x07", 0, end, 1)
             )
-        count, size, start = min(count, _MAX16), min(size, _MAX32), min(start, _MAX32)
+            count, size, start = _ONES16, _ONES32, _ONES32
         self._write(_END.pack(b"PK\x05\x06", 0, 0, count, count, size, start, 0))
+
+
+def _read_into(stream: IO[bytes], view: memoryview) -> int:
+    """Fill the view from the stream; return how many bytes there were."""
+    got = 0
+    while got < len(view):
+        if hasattr(stream, "readinto"):
+            count = stream.readinto(view[got:])
+        else:
+            chunk = stream.read(min(len(view) - got, 1 << 26))
+            count = len(chunk)
+            view[got : got + count] = chunk
+        if not count:
+            break
+        got += count
+    return got
 
 
 class DamagedRecord(RuntimeError):
@@ -152,15 +169,11 @@ class ZipReader:
             return np.frombuffer(self._map, np.uint8, entry.file_size, start)
         data = np.empty(entry.file_size, np.uint8)
         self._stream.seek(start)
-        view, got = memoryview(data), 0
-        while got < entry.file_size:
-            chunk = self._stream.read(min(entry.file_size - got, 1 << 26))
-            if not chunk:
-                raise DamagedRecord(
-                    f"record '{name}' is cut off: {got} of {entry.file_size} bytes are there"
-                )
-            view[got : got + len(chunk)] = chunk
-            got += len(chunk)
+        got = _read_into(self._stream, memoryview(data))
+        if got < entry.file_size:
+            raise DamagedRecord(
+                f"record '{name}' is cut off: {got} of {entry.file_size} bytes are there"
+            )
         # Writers may leave checksums out; they store zero then.
         if entry.CRC and zlib.crc32(data) != entry.CRC:
             raise DamagedRecord(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 import warnings
 
 import numpy as np
@@ -43,6 +44,8 @@ CASES = [
     ("Adagrad", {"lr": 0.1, "weight_decay": 0.1, "maximize": True}),
     ("Adadelta", {}),
     ("Adadelta", {"lr": 0.5, "rho": 0.8, "weight_decay": 0.1, "maximize": True}),
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.5, "eps": (1e-5, 0.01), "d": 1.5, "weight_decay": 0.1}),
     ("ASGD", {}),
     ("ASGD", {"lr": 0.1, "t0": 5, "lambd": 0.01, "weight_decay": 0.1}),
     ("ASGD", {"lr": 0.1, "t0": 0, "alpha": 0.5, "maximize": True}),
@@ -191,6 +194,50 @@ def test_options_may_change_between_steps(torch, name, options, key, values):
             optimizer.step()
         results.append([p.detach().numpy() for p in params])
     assert_same(*results)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"lr": 1.0, "momentum": 0.9}),
+        ("SGD", {"weight_decay": 0.5}),
+        ("Adam", {}),
+        ("AdamW", {}),
+        ("NAdam", {}),
+        ("RMSprop", {"centered": True}),
+        ("Adagrad", {"lr_decay": 0.1}),
+        ("Adadelta", {}),
+        ("Adamax", {}),
+        ("Rprop", {}),
+    ],
+)
+def test_a_schedule_never_changes_the_program(monkeypatch, name, options):
+    """Whatever the numbers are, the rule is called with the same structure, once per step."""
+    seen = []
+    params = parameters(facula, start_values())
+    optimizer = getattr(facula.optim, name)(params, **options)
+    rule = sys.modules[type(optimizer)._update.__module__]._RULE
+    recorded = rule.recorded
+
+    def spy(*args, **structure):
+        kinds = [[tuple(t.shape) for t in a] if isinstance(a, list) else type(a) for a in args]
+        seen.append((kinds, structure))
+        return recorded(*args, **structure)
+
+    monkeypatch.setattr(rule, "recorded", spy)
+    group = optimizer.param_groups[0]
+    steps = 0
+    for value in (0.0, 1, 0.9, 0.5, 0, 1e-3, 1.0) * 3:
+        group["lr"] = value
+        if "weight_decay" in options:
+            group["weight_decay"] = value
+        if "betas" in group:
+            group["betas"] = (value * 0.5, 0.9)
+        set_grads(facula, params, gradients(1)[0])
+        optimizer.step()
+        steps += 1
+    assert len(seen) == steps
+    assert all(entry == seen[0] for entry in seen)
 
 
 def test_state_can_be_cleared_replaced_and_written_to(torch):
@@ -515,7 +562,20 @@ def test_complex_parameters_are_pairs_of_real_ones(torch, name):
 
 
 # --- recorded from PyTorch 2.13 on the first two weights of start_values(), after 5 steps -------
-RECORDED: dict[str, list[float]] = {}
+RECORDED = {
+    "ASGD": [-0.1353963017463684, -2.312138557434082],
+    "Adadelta": [-0.1332518309354782, -2.3189449310302734],
+    "Adafactor": [-0.13745459914207458, -2.297426462173462],
+    "Adagrad": [-0.13681234419345856, -2.310483932495117],
+    "Adam": [-0.13347266614437103, -2.322160482406616],
+    "AdamW": [-0.1334659904241562, -2.3220436573028564],
+    "Adamax": [-0.13461801409721375, -2.3200254440307617],
+    "NAdam": [-0.13335168361663818, -2.3214004039764404],
+    "RAdam": [-0.13313700258731842, -2.3231399059295654],
+    "RMSprop": [-0.17917007207870483, -2.1792500019073486],
+    "Rprop": [-0.1396048665046692, -2.2898306846618652],
+    "SGD": [-0.13243407011032104, -2.323742628097534],
+}
 
 
 @pytest.mark.parametrize("name", sorted(RECORDED))

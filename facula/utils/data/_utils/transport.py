@@ -26,12 +26,15 @@ _HEAD = struct.Struct("<QQ")
 
 
 class Message:
-    """One object ready to be sent: its pickle and the array buffers beside it."""
+    """One object ready to be sent: its pickle and the array buffers beside it.
 
-    def __init__(self, obj: Any) -> None:
+    `ours` says that nobody else knows the arrays, so they need not be copied.
+    """
+
+    def __init__(self, obj: Any, ours: bool = False) -> None:
         self.buffers: list[memoryview] = []
         stream = io.BytesIO()
-        _Pickler(stream, self.buffers).dump(obj)
+        _Pickler(stream, self.buffers, ours).dump(obj)
         self.pickle = stream.getbuffer()
 
     def send(self, pipe: Connection) -> None:
@@ -87,13 +90,13 @@ def widen(pipe: Connection) -> None:
 class _Pickler(ForkingPickler):
     """Pickles like multiprocessing does, but tensors as arrays and array bytes out of band."""
 
-    def __init__(self, stream: io.BytesIO, buffers: list[memoryview]) -> None:
+    def __init__(self, stream: io.BytesIO, buffers: list[memoryview], ours: bool) -> None:
         def keep_in_band(buffer: pickle.PickleBuffer) -> bool:
             raw = buffer.raw()
             if raw.nbytes < _OUT_OF_BAND:
                 return True
-            # A copy: user code may reuse its buffer while the message waits to be sent.
-            buffers.append(memoryview(bytes(raw)))
+            # User code may reuse its memory while the message waits to be sent.
+            buffers.append(raw if ours else memoryview(bytes(raw)))
             return False
 
         super().__init__(stream, 5, True, keep_in_band)

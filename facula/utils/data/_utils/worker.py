@@ -70,6 +70,10 @@ class Job:
             self.dataset, self.iterable, self.auto_collation, self.collate_fn, self.drop_last
         )
 
+    def makes_new_arrays(self) -> bool:
+        """Whether the arrays of a batch are surely not kept by user code."""
+        return fetch.can_batch(self.auto_collation, self.collate_fn)
+
     def info(self, worker_id: int) -> WorkerInfo:
         """The worker's identity as user code sees it."""
         return WorkerInfo(worker_id, self.num_workers, self.base_seed + worker_id, self.dataset)
@@ -155,7 +159,7 @@ def _serve(
         number, order = item
         reply = server.answer(order)
         try:
-            message = transport.Message((number, reply))
+            message = transport.Message((number, reply), server.job.makes_new_arrays())
         except Exception:
             portable = reply if isinstance(reply, WorkerError) else WorkerError(server.where)
             message = transport.Message((number, portable.as_portable()))

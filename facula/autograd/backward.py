@@ -1,0 +1,312 @@
+"""``backward`` and ``grad``: from a root and its graph to gradients, as one recorded block.
+
+The graph below the roots is turned into a key: which calls, connected how. A key seen before has
+its gradient program already: it is appended to the recording as one block, whatever its length.
+A new key is traced once. Hooks, custom functions and ``create_graph`` need Python for each node;
+then the same sweep runs on recorded tensors instead of inside a trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facula.autograd.handle import TensorBase, wrap
+from facula.autograd.modes import modes
+from facula.autograd.node import FREED, AccumulateGrad
+from facula.autograd.sweep import Sweep, reachable
+from facula.autograd.tools import fit, tools
+from facula.base.dtypes import FLOAT
+from facula.graph.build import Trace
+from facula.runtime.recorder import Entry, recorder
+from facula.runtime.value import Value
+
+
+class GradientBlock:
+    """A traced gradient program: its entry and which (node number, output) each result is for."""
+
+    __slots__ = ("entry", "targets")
+
+    def __init__(self, entry, targets):
+        self.entry = entry
+        self.targets = targets
+
+
+_blocks: dict[tuple, GradientBlock] = {}
+
+
+def _plain(order, leaves) -> bool:
+    """Whether every node can be traced: no hooks, no custom functions."""
+    if modes.anomaly or modes.trace is not None:
+        return False
+    for node in order:
+        if node.hooks is not None or node.call.number is None:
+            return False
+    return all(leaf.hooks is None for leaf in leaves)
+
+
+def _describe(order, roots):
+    """(key, saved values, leaves): the structure of a graph and the values it needs."""
+    number = {node: i for i, node in enumerate(order)}
+    leaves: dict = {}
+    key: list = []
+    values: list[Value] = []
+    for node in order:
+        call = node.call
+        key.append(call.number)
+        for edge in node.edges:
+            if edge is None or edge[0] is None:
+                key.append(-1)
+                continue
+            target, nr = edge
+            if target.__class__ is AccumulateGrad:
+                key.append(-2 - leaves.setdefault(target, len(leaves)))
+            else:
+                key.append(number[target])
+                key.append(nr)
+        if node.saved is None:
+            raise RuntimeError(FREED)
+        values.extend(node.saved)
+    for node, nr in roots:
+        if node.__class__ is AccumulateGrad:
+            key.append(-2 - leaves.setdefault(node, len(leaves)))
+        else:
+            key.append(number[node])
+        key.append(nr)
+    return key, values, leaves
+
+
+def _trace_block(order, roots, leaves, seeds, olds, targets) -> GradientBlock:
+    """Trace the sweep over this graph. ``seeds`` are specs or None (then the gradient is 1)."""
+    trace = Trace()
+    before = modes.trace, modes.grad
+    modes.trace, modes.grad = trace, False
+    try:
+        saved = {}
+        for node in order:
+            saved[node] = {
+                p: wrap(trace.input(v.spec))
+                for p, v in zip(node.call.saves, node.saved, strict=True)
+            }
+        grads = [
+            tools.ones(spec) if given is None else wrap(trace.input(given))
+            for spec, given in seeds
+        ]
+        old_nodes = [None if old is None else trace.input(old) for old in olds]
+        found = Sweep(roots).run(grads, saved)
+        outputs, kept = [], []
+        for position, target in enumerate(targets):
+            grad = found.get(target)
+            if grad is None:
+                continue
+            if target[0].__class__ is AccumulateGrad:
+                grad = fit(grad, target[0].spec)
+            if old_nodes[position] is not None:
+                grad = tools.add(wrap(old_nodes[position]), grad)
+            outputs.append(grad._value)
+            kept.append(position)
+    finally:
+        modes.trace, modes.grad = before
+    # Inputs that no node uses stay in the block, so that recording needs no bookkeeping.
+    return GradientBlock(Entry(trace.block(outputs), "backward"), tuple(kept))
+
+
+def _root_edges(tensors):
+    roots = []
+    for i, tensor in enumerate(tensors):
+        tensor._sync()
+        if tensor._node is None:
+            raise RuntimeError(
+                f"element {i} of tensors does not require grad and does not have a grad_fn"
+            )
+        roots.append((tensor._node, tensor._nr))
+    return roots
+
+
+def _checked_grads(tensors, grads):
+    """The gradient given for each root: None stands for one (scalars only)."""
+    if len(grads) != len(tensors):
+        raise RuntimeError(
+            f"got {len(tensors)} tensors and {len(grads)} gradients"
+        )
+    for tensor, grad in zip(tensors, grads, strict=True):
+        spec = tensor._value.spec
+        if grad is None:
+            if spec.numel != 1:
+                raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if spec.dtype.category != FLOAT:
+                raise RuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"torch.{spec.dtype.name}"
+                )
+        elif not isinstance(grad, TensorBase):
+            raise TypeError(
+                f"gradients can be either Tensors, Numbers, or None, but got {type(grad).__name__}"
+            )
+        elif grad._value.spec.shape != spec.shape:
+            raise RuntimeError(
+                f"Mismatch in shape: grad_output[0] has a shape of {grad._value.spec.size} and "
+                f"output[0] has a shape of {spec.size}."
+            )
+
+
+def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate):
+    """Gradients for ``targets`` (pairs of node and output; None: all leaves).
+
+    With ``accumulate`` they are added to the leaves' ``grad``; otherwise a list is returned.
+    """
+    _checked_grads(tensors, grads)
+    roots = _root_edges(tensors)
+    stop = frozenset()
+    order = reachable(roots, stop)
+    leaves = _leaves(order, roots)
+    wanted = [(leaf, 0) for leaf in leaves] if targets is None else targets
+    if not create_graph and _plain(order, leaves):
+        results = _recorded(tensors, grads, roots, order, wanted, accumulate)
+    else:
+        results = _by_hand(tensors, grads, roots, wanted, create_graph, accumulate)
+    if not retain_graph:
+        for node in order:
+            if node.saved:
+                node.saved = None
+    return results
+
+
+def _leaves(order, roots) -> list[AccumulateGrad]:
+    found = dict.fromkeys(n for n, _ in roots if n.__class__ is AccumulateGrad)
+    for node in order:
+        for edge in node.edges:
+            if edge is not None and edge[0].__class__ is AccumulateGrad:
+                found[edge[0]] = None
+    return list(found)
+
+
+def _recorded(tensors, grads, roots, order, wanted, accumulate):
+    key, values, _ = _describe(order, roots)
+    number = {node: i for i, node in enumerate(order)}
+    leaf_number = {leaf: -2 - i for i, leaf in enumerate(_leaves(order, roots))}
+    seeds = []
+    for tensor, grad in zip(tensors, grads, strict=True):
+        spec = tensor._value.spec
+        if grad is None:
+            seeds.append((spec, None))
+            key.append(None)
+        else:
+            grad._sync()
+            seeds.append((spec, grad._value.spec))
+            values.append(grad._value)
+            key.append(grad._value.spec)
+        key.append(spec)
+    olds = []
+    for node, nr in wanted:
+        key.append(number.get(node, leaf_number.get(node)))
+        key.append(nr)
+        if node.__class__ is AccumulateGrad:
+            key.append(node.spec)
+        old = _old_gradient(node) if accumulate else None
+        key.append(old is not None)
+        olds.append(None if old is None else old._value.spec)
+        if old is not None:
+            values.append(old._value)
+    key = tuple(key)
+    block = _blocks.get(key)
+    if block is None:
+        block = _blocks[key] = _trace_block(order, roots, leaf_number, seeds, olds, wanted)
+    results = recorder.record(block.entry, values)
+    found: list = [None] * len(wanted)
+    for position, value in zip(block.targets, results, strict=True):
+        found[position] = value
+    if accumulate:
+        for (node, _), value in zip(wanted, found, strict=True):
+            if value is not None:
+                _set_gradient(node, value)
+        return None
+    return [None if v is None else wrap(v) for v in found]
+
+
+def _old_gradient(node):
+    if node.__class__ is not AccumulateGrad:
+        return None
+    variable = node.variable
+    if variable is None or variable._grad is None:
+        return None
+    old = variable._grad
+    old._sync()
+    return old
+
+
+def _set_gradient(node, value):
+    variable = node.variable
+    if variable is None:
+        return
+    if variable._grad is None:
+        variable._grad = wrap(value)
+    else:
+        tools.write_value(variable._grad, value)
+    if node.post_accumulate:
+        for hook in list(node.post_accumulate.values()):
+            hook(variable)
+
+
+def _by_hand(tensors, grads, roots, wanted, create_graph, accumulate):
+    """The sweep on recorded tensors: hooks and custom functions run, graphs can be made."""
+    before, modes.grad = modes.grad, create_graph
+    try:
+        seeds = [
+            tools.ones(t._value.spec) if g is None else g
+            for t, g in zip(tensors, grads, strict=True)
+        ]
+        found = Sweep(roots).run(seeds)
+        results = []
+        for node, nr in wanted:
+            grad = found.get((node, nr))
+            if grad is not None and node.__class__ is AccumulateGrad:
+                grad = _leaf_gradient(node, fit(grad, node.spec))
+                if accumulate:
+                    _accumulate_by_hand(node, grad, create_graph)
+            results.append(grad)
+    finally:
+        modes.grad = before
+    return results
+
+
+def _leaf_gradient(node, grad):
+    if node.hooks is not None:
+        for hook in list(node.hooks.outputs.get(0, {}).values()):
+            changed = hook(grad)
+            grad = grad if changed is None else changed
+        for hook in list(node.hooks.pre.values()):
+            changed = hook((grad,))
+            grad = grad if changed is None else changed[0]
+    return grad
+
+
+def _accumulate_by_hand(node, grad, create_graph):
+    variable = node.variable
+    if variable is None:
+        return
+    old = variable._grad
+    if old is None:
+        variable._grad = grad if create_graph else _fresh(grad)
+    elif create_graph:
+        variable._grad = tools.add(old, grad)
+    else:
+        tools.write_value(old, tools.add(old, grad)._value)
+    if node.hooks is not None:
+        for hook in list(node.hooks.post.values()):
+            hook((), (grad,))
+    if node.post_accumulate:
+        for hook in list(node.post_accumulate.values()):
+            hook(variable)
+
+
+def _fresh(grad):
+    """A tensor of its own with the same value: hooks may have kept the gradient they were given."""
+    grad._sync()
+    return wrap(grad._value)
+
+
+def as_sequence(value) -> Sequence:
+    """A tensor or a sequence of tensors, as a tuple."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, TensorBase) else tuple(value)

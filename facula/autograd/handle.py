@@ -1,0 +1,118 @@
+"""TensorBase: the state of a tensor, below everything users can call on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from facula.autograd.modes import modes
+from facula.autograd.storage import Alias, root_alias
+from facula.graph.spec import Spec
+from facula.runtime.recorder import compute
+from facula.runtime.value import Value
+
+
+class TensorBase:
+    """A handle on a value.
+
+    ``_value`` is the value (or, inside a trace, the node); ``_alias`` is set when memory is shared
+    with other tensors; ``_node``/``_nr`` is the gradient function that made it and which of its
+    outputs it is (an AccumulateGrad for a leaf that requires gradients); ``_grad`` the gradient.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_alias", "_grad", "_node", "_nr", "_value")
+
+    _value: Any
+    _alias: Alias | None
+    _node: Any
+    _nr: int
+    _grad: Any
+
+    def _sync(self) -> None:
+        """Bring value and gradient history up to date with writes through other views."""
+        alias = self._alias
+        if alias is None:
+            return
+        storage = alias.storage
+        if storage.array is not None:
+            self._read_shared(alias)
+        elif alias.seen != storage.version:
+            alias.seen = storage.version
+            self._replay(alias)
+
+    def _read_shared(self, alias: Alias) -> None:
+        storage = alias.storage
+        if not storage.still_shared():
+            array, storage.array, storage.owner = storage.array, None, None
+            storage.value = Value(storage.spec, array.reshape(storage.spec.shape))
+            storage.version += 1
+            self._sync()
+            return
+        spec = self._value.spec
+        self._value = Value(spec, np.array(storage.window(spec, alias.strides, alias.offset)))
+
+    def _replay(self, alias: Alias) -> None:
+        base = alias.base
+        if base is not None:
+            base._sync()
+            if base._node is not None and base._alias.chain != alias.chain:
+                view = self._replayed(base, alias.chain[alias.depth :])
+                self._value, self._node, self._nr = view._value, view._node, view._nr
+                return
+        before, modes.grad = modes.grad, False
+        try:
+            root = wrap(alias.storage.value)
+            self._value = self._replayed(root, alias.chain)._value
+        finally:
+            modes.grad = before
+
+    def _replayed(self, view, chain):
+        before, modes.grad = modes.grad, modes.grad or view._node is not None
+        try:
+            for step in chain:
+                view = step.forward(view)
+        finally:
+            modes.grad = before
+        return view
+
+    def _own_alias(self) -> Alias:
+        """This tensor's alias; it gets a storage of its own if it had none."""
+        alias = self._alias
+        if alias is None:
+            alias = self._alias = root_alias(self._value.spec, self._value)
+        return alias
+
+    def _buffer(self) -> Any:
+        """The computed value."""
+        if self._alias is not None:
+            self._sync()
+        return compute(self._value)
+
+
+class _Class:
+    """The class that operations make their results of; the tensors layer sets it."""
+
+    tensor: type[TensorBase] = TensorBase
+
+
+classes = _Class()
+
+
+def wrap(value, node=None, nr: int = 0):
+    """A new tensor over a value (or a node, inside a trace)."""
+    tensor = _new(classes.tensor)
+    tensor._value = value
+    tensor._alias = None
+    tensor._node = node
+    tensor._nr = nr
+    tensor._grad = None
+    return tensor
+
+
+_new = object.__new__
+
+
+def spec_of(tensor: TensorBase) -> Spec:
+    """Shape and dtype; known without computing anything."""
+    return tensor._value.spec

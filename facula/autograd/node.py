@@ -1,0 +1,187 @@
+"""The gradient graph: one node per recorded operation, as PyTorch's ``grad_fn``."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from itertools import count
+from typing import Any
+
+from facula.autograd.handle import wrap
+from facula.runtime.value import Value
+
+_sequence = count()
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward."
+)
+
+
+class Node:
+    """One operation in the gradient graph.
+
+    ``call`` says which operation with which static arguments; ``edges`` lead to the nodes of its
+    operands; ``saved`` holds the values its derivative needs, until they are freed.
+    """
+
+    __slots__ = ("__weakref__", "call", "edges", "hooks", "line", "metadata_", "saved", "sequence")
+
+    call: Any
+    edges: tuple
+    saved: tuple | None
+    hooks: Any
+
+    def name(self) -> str:
+        """PyTorch's name of the node, e.g. ``AddmmBackward0``."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple:
+        """Nodes of the operands as (node, output number) pairs; (None, 0) where none is needed."""
+        order = self.call.edge_order if self.call is not None else None
+        edges = self.edges if order is None else [self.edges[i] for i in order]
+        return tuple([(None, 0) if e is None or e[0] is None else e for e in edges if e is not None])
+
+    @property
+    def metadata(self) -> dict:
+        if self.metadata_ is None:
+            self.metadata_ = {}
+        return self.metadata_
+
+    def register_hook(self, hook):
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node ran in a backward pass."""
+        return _hooks_of(self).add("post", hook)
+
+    def register_prehook(self, hook):
+        """Call ``hook(grad_outputs)`` before this node runs in a backward pass."""
+        return _hooks_of(self).add("pre", hook)
+
+    def _register_hook_dict(self, hooks):
+        _hooks_of(self).post = hooks
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {hex(id(self))}>"
+
+    def outputs(self) -> int:
+        return self.call.output_count
+
+
+class NodeHooks:
+    """Hooks of one node: before, after, and on the gradient of single outputs."""
+
+    __slots__ = ("outputs", "post", "pre", "retained")
+
+    def __init__(self):
+        self.pre: OrderedDict = OrderedDict()
+        self.post: OrderedDict = OrderedDict()
+        self.outputs: dict[int, OrderedDict] = {}
+        self.retained: dict[int, weakref.ref] = {}
+
+    def add(self, kind: str, hook):
+        return RemovableHandle(getattr(self, kind), hook)
+
+    def add_output(self, nr: int, hook):
+        return RemovableHandle(self.outputs.setdefault(nr, OrderedDict()), hook)
+
+
+def _hooks_of(node) -> NodeHooks:
+    if node.hooks is None:
+        node.hooks = NodeHooks()
+    return node.hooks
+
+
+hooks_of = _hooks_of
+
+
+class RemovableHandle:
+    """Removes a hook again: ``handle.remove()``, or at the end of a ``with`` block."""
+
+    _ids = count()
+
+    def __init__(self, hooks_dict, hook=None, *, extra_dict=None):
+        self.id = next(RemovableHandle._ids)
+        self.hooks_dict_ref = weakref.ref(hooks_dict)
+        self.extra = extra_dict or []
+        if hook is not None:
+            hooks_dict[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; calling it twice does no harm."""
+        hooks = self.hooks_dict_ref()
+        if hooks is not None:
+            hooks.pop(self.id, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.remove()
+
+
+_node_classes: dict[str, type[Node]] = {}
+
+
+def node_class(name: str) -> type[Node]:
+    """The class of nodes called ``name``: its name is what ``type(t.grad_fn).__name__`` shows."""
+    found = _node_classes.get(name)
+    if found is None:
+        found = _node_classes[name] = type(name, (Node,), {"__slots__": ()})
+    return found
+
+
+def make_node(cls, call, edges, saved) -> Node:
+    node = object.__new__(cls)
+    node.call = call
+    node.edges = edges
+    node.saved = saved
+    node.hooks = None
+    node.line = None
+    node.metadata_ = None
+    node.sequence = next(_sequence)
+    return node
+
+
+class AccumulateGrad(Node):
+    """The end of the graph: adds a gradient to its leaf's ``grad``."""
+
+    __slots__ = ("_variable", "post_accumulate", "spec")
+
+    def __init__(self, tensor):
+        self.call = None
+        self.edges = ()
+        self.saved = ()
+        self.hooks = None
+        self.line = None
+        self.metadata_ = None
+        self.sequence = -1
+        self.spec = tensor._value.spec
+        self._variable = weakref.ref(tensor)
+        self.post_accumulate: OrderedDict | None = None
+
+    @property
+    def variable(self):
+        """The leaf tensor, or None when it is gone."""
+        return self._variable()
+
+    def outputs(self) -> int:
+        return 1
+
+
+def saved_handle(node: Node, position: int, value):
+    """A saved value as a tensor that is connected to the graph it came from."""
+    call = node.call
+    if position < call.input_count:
+        edge = node.edges[position]
+        if edge is None or edge[0] is None:
+            return _number_or_tensor(value)
+        return wrap(value, edge[0], edge[1])
+    return wrap(value, node, position - call.input_count)
+
+
+def _number_or_tensor(value: Value):
+    if value.spec.weak and value.buffer is not None:
+        return value.buffer
+    return wrap(value)

@@ -1,0 +1,96 @@
+"""Storage and Alias: how tensors share memory although values are immutable.
+
+A tensor that nobody shares holds its value itself. Once a view of it is taken (or it is written
+in place, detached, or shown to NumPy) it gets a Storage: the cell that holds the newest value of
+the whole memory, and a version that counts the writes. Every tensor over that memory has an Alias:
+the chain of view steps that leads from the cell's value to its own, and the strides that PyTorch
+would report. A tensor whose ``seen`` is not the cell's version derives its value anew.
+"""
+
+from __future__ import annotations
+
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from facula.graph.spec import Spec
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides, in elements, of a row-major tensor."""
+    strides = []
+    step = 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(strides[::-1])
+
+
+class Storage:
+    """The cell behind one or more tensors: its newest value and the count of writes.
+
+    ``array`` is set while the memory is shared with NumPy: then it, not ``value``, is the truth.
+    """
+
+    __slots__ = ("__weakref__", "array", "owner", "spec", "value", "version")
+
+    def __init__(self, spec: Spec, value: Any):
+        self.spec = spec
+        self.value = value
+        self.version = 0
+        self.array: np.ndarray | None = None  # flat, contiguous
+        self.owner: Any = None  # the NumPy object whose references tell if others can see it
+
+    def share(self, array: np.ndarray) -> None:
+        """Let ``array`` (flat) be the memory from now on."""
+        self.array = array
+        owner: Any = array
+        while isinstance(owner, np.ndarray) and owner.base is not None:
+            owner = owner.base
+        self.owner = owner
+        self.value = None
+
+    def still_shared(self) -> bool:
+        """Whether somebody else can see the memory; if not, it becomes an ordinary value."""
+        owner = self.owner
+        if not isinstance(owner, np.ndarray):
+            return True
+        known = 2 if owner is self.array else 1  # our own references: owner slot, array slot/base
+        # the local name, the argument of getrefcount, the owner slot and array (or its base)
+        return getrefcount(owner) > 2 + 1 + known - (1 if owner is self.array else 0)
+
+    def window(self, spec: Spec, strides, offset) -> np.ndarray:
+        """The shared memory as the tensor with these strides sees it."""
+        array = self.array
+        assert array is not None
+        item = array.dtype.itemsize
+        if spec.numel == 0:
+            return np.empty(spec.shape, array.dtype)
+        return np.ndarray(
+            spec.shape, array.dtype, array, offset * item, tuple([s * item for s in strides])
+        )
+
+
+class Alias:
+    """How one tensor sees its storage.
+
+    ``chain`` leads from the storage to the tensor, ``base`` is the tensor whose gradient history
+    the view belongs to and ``depth`` how many steps of the chain lead to that base.
+    """
+
+    __slots__ = ("base", "chain", "depth", "offset", "seen", "storage", "strides")
+
+    def __init__(self, storage, chain, base, depth, strides, offset, seen):
+        self.storage = storage
+        self.chain = chain
+        self.base = base
+        self.depth = depth
+        self.strides = strides
+        self.offset = offset
+        self.seen = seen
+
+
+def root_alias(spec: Spec, value: Any) -> Alias:
+    """The alias of a tensor that gets its own storage."""
+    return Alias(Storage(spec, value), (), None, 0, contiguous_strides(spec.shape), 0, 0)

@@ -1,0 +1,1 @@
+"""What runs programs: the protocol, the registry, and one folder per engine."""

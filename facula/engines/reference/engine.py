@@ -1,0 +1,70 @@
+"""Runs a program node by node with each primitive's NumPy reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from facula.base import dtypes
+from facula.base.dtypes import dtype
+from facula.engines.reference.bfloat16 import round_to_bfloat16
+from facula.graph.node import INPUT, Node
+
+
+class Interpreter:
+    """A program as a list of steps; each frees the values nobody needs after it."""
+
+    def __init__(self, nodes: Sequence[Node], outputs: Sequence[Node]):
+        slot = {node: i for i, node in enumerate(nodes)}
+        last_use: dict[int, int] = {}
+        for i, node in enumerate(nodes):
+            for n in node.inputs:
+                last_use[slot[n]] = i
+        kept = {slot[n] for n in outputs}
+        dying: dict[int, list[int]] = {}
+        for s, i in last_use.items():
+            if s not in kept:
+                dying.setdefault(i, []).append(s)
+        self.size = len(nodes)
+        self.outputs = [slot[n] for n in outputs]
+        self.steps = []
+        for i, node in enumerate(nodes):
+            if node.primitive is INPUT:
+                continue
+            round16 = getattr(node.spec, "dtype", None) is dtypes.bfloat16
+            arguments = tuple([slot[n] for n in node.inputs])
+            self.steps.append(
+                (node.primitive.reference, node.params, arguments, i, dying.get(i, ()), round16)
+            )
+
+    def run(self, buffers: Sequence[Any]) -> list[Any]:
+        values: list[Any] = list(buffers)
+        values.extend([None] * (self.size - len(values)))
+        with np.errstate(all="ignore"):
+            for reference, params, arguments, target, dying, round16 in self.steps:
+                result = reference(params, *[values[a] for a in arguments])
+                values[target] = round_to_bfloat16(np.asarray(result)) if round16 else result
+                for slot in dying:
+                    values[slot] = None
+        return [values[slot] for slot in self.outputs]
+
+
+class ReferenceEngine:
+    """NumPy on the CPU; a buffer is an ndarray (or NumPy scalar for a 0-d value)."""
+
+    name = "reference"
+
+    def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Interpreter:
+        return Interpreter(nodes, outputs)
+
+    def upload(self, array: np.ndarray, dtype: dtype) -> np.ndarray:
+        return round_to_bfloat16(array) if dtype is dtypes.bfloat16 else array
+
+    def download(self, buffer: Any) -> np.ndarray:
+        return np.asarray(buffer)
+
+
+def make() -> ReferenceEngine:
+    return ReferenceEngine()

@@ -1,0 +1,323 @@
+"""Arithmetic between two operands, with PyTorch's promotion."""
+
+from __future__ import annotations
+
+from facula.autograd.tools import tools
+from facula.base import dtypes
+from facula.base.dtypes import BOOL, FLOAT, INTEGER
+from facula.graph.primitives import elementwise as p
+from facula.operators import kit
+from facula.operators.basic import conj
+from facula.operators.operator import Operand, operator
+
+
+def _scaled(other, alpha):
+    """``other * alpha``; alpha left at 1 costs nothing and leaves the dtype alone."""
+    return other if alpha is None else other * alpha
+
+
+def _given(alpha):
+    """None for the default: an int 1 is structure, any other alpha is an input of the program."""
+    return None if alpha.__class__ is int and alpha == 1 else alpha
+
+
+def _binary(primitive, a, b, to_float=False):
+    a, b = kit.promoted(a, b, to_float=to_float)
+    return kit.bind(primitive, a, b)
+
+
+@operator(derivative={"input": lambda g: g, "other": lambda g, alpha: _scaled(g, _conj(alpha))})
+def _add(input: Operand, other: Operand, alpha: Operand):
+    if alpha is not None:
+        other = _times_alpha(input, other, alpha)
+    return _binary(p.add, input, other)
+
+
+def _conj(alpha):
+    return None if alpha is None else conj(alpha)
+
+
+def _times_alpha(input, other, alpha):
+    to = kit.result_type(input, other)
+    if to.category < FLOAT and kit.spec_of(alpha).dtype.category >= FLOAT:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if to.category == BOOL:
+        other, alpha = kit.promoted(other, alpha)
+        return kit.as_dtype(kit.bind(p.mul, other, alpha), dtypes.bool_)
+    return kit.bind(p.mul, kit.as_dtype(other, to), kit.as_dtype(alpha, to))
+
+
+_add.name = lambda specs, template: "AddBackward0"
+
+
+def add(input, other, *, alpha=1):
+    """``input + alpha * other``, broadcast and promoted.
+
+    >>> import facula as torch
+    >>> torch.add(torch.tensor([1.0, 2.0]), 10)
+    tensor([11., 12.])
+    """
+    return _add(input, other, _given(alpha))
+
+
+def _no_bool_sub(input, other):
+    if kit.spec_of(input).dtype.category == BOOL and kit.spec_of(other).dtype.category == BOOL:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+    if BOOL in (kit.spec_of(input).dtype.category, kit.spec_of(other).dtype.category):
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+
+
+@operator(derivative={"input": lambda g: g, "other": lambda g, alpha: -_scaled(g, _conj(alpha))})
+def _sub(input: Operand, other: Operand, alpha: Operand):
+    _no_bool_sub(input, other)
+    if alpha is not None:
+        other = _times_alpha(input, other, alpha)
+    return _binary(p.sub, input, other)
+
+
+_sub.name = lambda specs, template: "SubBackward0"
+
+
+def sub(input, other, *, alpha=1):
+    """``input - alpha * other``, broadcast and promoted."""
+    return _sub(input, other, _given(alpha))
+
+
+@operator(
+    name="Rsub", derivative={"input": lambda g, alpha: -_scaled(g, _conj(alpha)), "other": lambda g: g}
+)
+def _rsub(input: Operand, other: Operand, alpha: Operand):
+    _no_bool_sub(input, other)
+    if alpha is not None:
+        input = _times_alpha(other, input, alpha)
+    return _binary(p.sub, other, input)
+
+
+def rsub(input, other, *, alpha=1):
+    """``other - alpha * input``."""
+    return _rsub(input, other, _given(alpha))
+
+
+@operator(
+    derivative={"input": lambda g, other: g * conj(other), "other": lambda g, input: g * conj(input)}
+)
+def mul(input: Operand, other: Operand):
+    """``input * other``, broadcast and promoted."""
+    return _binary(p.mul, input, other)
+
+
+tools.add = lambda a, b: _add(a, b, None)
+
+
+def _div_other(g, other, out):
+    return -g * conj(out / other)
+
+
+@operator(
+    name="Div",
+    derivative={"input": lambda g, other: g / conj(other), "other": _div_other},
+)
+def true_divide(input: Operand, other: Operand):
+    """``input / other``; integers divide to floats."""
+    return _binary(p.div, input, other, to_float=True)
+
+
+@operator(
+    name="Div",
+    derivative={"input": lambda g: tools.zeros(g._value.spec), "other": lambda g: tools.zeros(g._value.spec)},
+)
+def _div_rounded(input: Operand, other: Operand, rounding_mode: str):
+    if rounding_mode not in ("floor", "trunc"):
+        raise RuntimeError(
+            "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+            f"'{rounding_mode}'"
+        )
+    a, b = kit.promoted(input, other)
+    category = a._value.spec.dtype.category
+    if category == BOOL:
+        a, b = kit.as_dtype(a, dtypes.int64), kit.as_dtype(b, dtypes.int64)
+    if rounding_mode == "floor":
+        return kit.bind(p.floor_div, a, b)
+    if category >= FLOAT:
+        return kit.bind(p.trunc, kit.bind(p.div, a, b))
+    # Truncation of integers: floor division of the sizes, with the sign of the quotient.
+    whole = kit.bind(p.floor_div, kit.bind(p.absolute, a), kit.bind(p.absolute, b))
+    return kit.bind(p.mul, whole, kit.bind(p.mul, kit.bind(p.sign, a), kit.bind(p.sign, b)))
+
+
+def div(input, other, *, rounding_mode=None):
+    """``input / other``, rounded down ("floor") or towards zero ("trunc") if asked."""
+    if rounding_mode is None:
+        return true_divide(input, other)
+    return _div_rounded(input, other, rounding_mode)
+
+
+divide = div
+
+
+def floor_divide(input, other):
+    """``input / other`` rounded down."""
+    return _div_rounded(input, other, "floor")
+
+
+@operator(
+    derivative={"self": lambda g: g, "other": lambda g, self, other: -g * floor_divide(self, other)}
+)
+def remainder(self: Operand, other: Operand):
+    """Remainder with the sign of the divisor, as Python's ``%``."""
+    return _binary(p.remainder, self, other)
+
+
+@operator(
+    derivative={
+        "input": lambda g: g,
+        "other": lambda g, input, other: -g * _div_rounded(input, other, "trunc"),
+    }
+)
+def fmod(input: Operand, other: Operand):
+    """Remainder with the sign of the dividend, as C's ``fmod``."""
+    return _binary(p.fmod, input, other)
+
+
+def _pow_input(g, input, exponent):
+    down = pow_(input, exponent - 1)
+    grad = g * conj(exponent * down)
+    return _where_zero(exponent, grad)
+
+
+def _where_zero(exponent, grad):
+    """x**0 is constant: its gradient is 0 even where x**-1 is infinite."""
+    if not isinstance(exponent, (bool, int, float, complex)):
+        return _select(_eq_zero(exponent), tools.zeros(grad._value.spec), grad)
+    return tools.zeros(grad._value.spec) if exponent == 0 else grad
+
+
+@operator(differentiable=False)
+def _eq_zero(x: Operand):
+    x = kit.as_dtype(x, kit.spec_of(x).dtype)
+    return kit.bind(p.equal, x, kit.number(0, x._value.spec.dtype))
+
+
+@operator(
+    name="Where",
+    derivative={
+        "input": lambda g, condition: _select(condition, g, tools.zeros(g._value.spec)),
+        "other": lambda g, condition: _select(condition, tools.zeros(g._value.spec), g),
+    },
+)
+def _select(condition, input: Operand, other: Operand):
+    a, b = kit.promoted(input, other)
+    return kit.bind(p.select, kit.as_dtype(condition, dtypes.bool_), a, b)
+
+
+def _pow_exponent(g, input, exponent, out):
+    from_zero = _and(_eq_zero(input), _not_negative(exponent))
+    grad = g * conj(out * _log(input))
+    return _select(from_zero, tools.zeros(grad._value.spec), grad)
+
+
+@operator(differentiable=False)
+def _not_negative(x: Operand):
+    own = kit.spec_of(x).dtype
+    x = kit.as_dtype(x, own)
+    if own.category > FLOAT:
+        x = kit.bind(p.real, x)
+    return kit.bind(p.less_equal, kit.number(0, x._value.spec.dtype), x)
+
+
+@operator(differentiable=False)
+def _and(a, b):
+    return kit.bind(p.bit_and, a, b)
+
+
+@operator(name="Log", derivative={"x": lambda g, x: g / conj(x)})
+def _log(x: Operand):
+    x = kit.as_dtype(x, kit.floating(kit.result_type(x)))
+    return kit.bind(p.log, x)
+
+
+def _pow_name(specs, template):
+    return "PowBackward0" if specs[-1].weak else "PowBackward1"
+
+
+@operator(derivative={"input": _pow_input, "exponent": _pow_exponent})
+def pow_(input: Operand, exponent: Operand):
+    """``input ** exponent``, broadcast and promoted."""
+    a, b = kit.promoted(input, exponent)
+    if a._value.spec.dtype.category == BOOL:
+        raise RuntimeError("pow is not implemented for bool tensors; convert the operands to int")
+    return kit.bind(p.power, a, b)
+
+
+pow_.name = _pow_name
+
+
+def pow(input, exponent):  # noqa: A001 (PyTorch's name)
+    """``input ** exponent``; integers to negative powers are refused.
+
+    >>> import facula as torch
+    >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
+    if isinstance(exponent, int) and exponent < 0:
+        own = kit.spec_of(input)
+        if own.dtype.category <= INTEGER and not own.weak:
+            raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return pow_(input, exponent)
+
+
+
+@operator(
+    name="Atan2",
+    derivative={
+        "input": lambda g, input, other: g * (other / (input * input + other * other)),
+        "other": lambda g, input, other: g * (-input / (input * input + other * other)),
+    },
+)
+def atan2(input: Operand, other: Operand):
+    """Angle of the point (other, input), in radians."""
+    return _binary(p.atan2, input, other, to_float=True)
+
+
+def _split_equal(g, wins, equal):
+    """PyTorch's rule for ties of maximum and minimum: half of the gradient each."""
+    share = _select(equal, g / 2, tools.zeros(g._value.spec))
+    return _select(wins, g, share)
+
+
+@operator(differentiable=False)
+def _less(a: Operand, b: Operand):
+    return _binary(p.less, a, b)
+
+
+@operator(differentiable=False)
+def _equal(a: Operand, b: Operand):
+    return _binary(p.equal, a, b)
+
+
+@operator(
+    derivative={
+        "input": lambda g, input, other: _split_equal(g, _less(other, input), _equal(input, other)),
+        "other": lambda g, input, other: _split_equal(g, _less(input, other), _equal(input, other)),
+    }
+)
+def maximum(input: Operand, other: Operand):
+    """The larger of two operands, element by element; NaN wins."""
+    return _binary(p.maximum, input, other)
+
+
+@operator(
+    derivative={
+        "input": lambda g, input, other: _split_equal(g, _less(input, other), _equal(input, other)),
+        "other": lambda g, input, other: _split_equal(g, _less(other, input), _equal(input, other)),
+    }
+)
+def minimum(input: Operand, other: Operand):
+    """The smaller of two operands, element by element; NaN wins."""
+    return _binary(p.minimum, input, other)

@@ -1,0 +1,150 @@
+"""Operators the rest is built on: copies, casts, fills, and the tools of the gradient machinery."""
+
+from __future__ import annotations
+
+from facula.autograd.handle import TensorBase
+from facula.autograd.modes import modes
+from facula.autograd.tools import tools
+from facula.base.dtypes import COMPLEX, FLOAT, dtype
+from facula.graph.primitives import elementwise, reduction
+from facula.operators import kit, views
+from facula.operators.operator import Number, operator
+
+
+@operator(name="Clone", derivative={"input": lambda g: g})
+def identity(input):
+    """A new tensor with the same value."""
+    return input
+
+
+@operator(name="ToCopy", derivative={"input": lambda g: g})
+def cast(input, dtype: dtype):
+    """The same numbers in another dtype."""
+    return kit.as_dtype(input, dtype)
+
+
+@operator(differentiable=False)
+def full(size: tuple, value: Number, dtype: dtype):
+    """A tensor filled with one number."""
+    return kit.full(size, value, dtype)
+
+
+@operator(name="Real", derivative={"input": lambda g: cast(g, g._value.spec.dtype.to_complex())})
+def real_part(input):
+    """The real part of a complex tensor, as a copy."""
+    return kit.bind(elementwise.real, input)
+
+
+@operator(name="Imag", derivative={"input": lambda g: cast(g, g._value.spec.dtype.to_complex()) * 1j})
+def imag_part(input):
+    """The imaginary part of a complex tensor, as a copy."""
+    return kit.bind(elementwise.imag, input)
+
+
+@operator(name="Conj", derivative={"input": lambda g: conj_copy(g)})
+def conj_copy(input):
+    """The complex conjugate; a real tensor is returned as it is."""
+    return kit.bind(elementwise.conj, input)
+
+
+def conj(x):
+    """Conjugate for derivatives: nothing to do for real tensors and numbers."""
+    if isinstance(x, TensorBase) and x._value.spec.dtype.category == COMPLEX:
+        return conj_copy(x)
+    return x
+
+
+@operator(name="Sum", derivative={"input": lambda g, input: expand_copy(g, input._value.spec.shape)})
+def sum_to_size_copy(input, size: tuple):
+    """Sum over the axes along which ``size`` was broadcast to the input's shape."""
+    shape = input._value.spec.shape
+    lead = len(shape) - len(size)
+    axes = tuple(range(lead))
+    axes += tuple([i + lead for i, n in enumerate(size) if n == 1 and shape[i + lead] != 1])
+    if axes:
+        input = kit.bind(reduction.total, input, axes=axes)
+    return kit.reshape(input, size)
+
+
+@operator(name="Expand", derivative={"input": lambda g, input: sum_to_size_copy(g, input._value.spec.shape)})
+def expand_copy(input, size: tuple):
+    """The input repeated to ``size``, as a value of its own."""
+    return kit.broadcast_to(input, size)
+
+
+@operator(
+    name="=CopySlices",
+    derivative={
+        "root": lambda g, chain: write_view(g, zeros_of(g, chain), chain),
+        "value": lambda g, chain: read_view(g, chain),
+    },
+)
+def write_view(root, value, chain: tuple):
+    """``root`` with the elements that a chain of view steps selects replaced by ``value``."""
+    befores = [root]
+    for step in chain[:-1]:
+        befores.append(step.forward(befores[-1]))
+    for step, before in zip(reversed(chain), reversed(befores), strict=True):
+        value = step.write(before, value)
+    return value
+
+
+@operator(name="AsStrided")
+def read_view(root, chain: tuple):
+    """What a chain of view steps selects from ``root``."""
+    for step in chain:
+        root = step.forward(root)
+    return root
+
+
+def zeros_of(g, chain):
+    """Zeros shaped like what the chain selects from ``g``."""
+    return read_view(g, chain) * 0.0 if modes.trace is None else zero_like(read_view(g, chain))
+
+
+def zero_like(x):
+    """Zeros of a tensor's shape and dtype."""
+    return tools.zeros(x._value.spec)
+
+
+@operator(name="CopyBackwards", derivative={"src": lambda g: g})
+def copy(self, src):
+    """``src`` in the shape and dtype of ``self``: what ``self.copy_(src)`` writes."""
+    own = self._value.spec
+    return kit.broadcast_to(kit.as_dtype(src, own.dtype), own.shape)
+
+
+copy.name = lambda specs, template: "CopyBackwards"
+
+
+def _filled(value):
+    def make(spec):
+        if modes.trace is not None:
+            return kit.full(spec.shape, value, spec.dtype)
+        return full(spec.shape, value, spec.dtype)
+
+    return make
+
+
+def write_value(tensor, value) -> None:
+    """Replace a tensor's value in place, outside the gradient graph."""
+    from_value = views.wrap(value)
+    before, modes.grad = modes.grad, False
+    try:
+        views.assign(tensor, from_value, write_view)
+    finally:
+        modes.grad = before
+
+
+def is_real_float(x) -> bool:
+    """Whether a tensor has a real floating dtype."""
+    return x._value.spec.dtype.category == FLOAT
+
+
+tools.sum_to_size = sum_to_size_copy
+tools.real = real_part
+tools.cast = cast
+tools.ones = _filled(1)
+tools.zeros = _filled(0)
+tools.identity = identity
+tools.write_value = write_value

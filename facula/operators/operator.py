@@ -1,0 +1,434 @@
+"""Operator: a function users call; its body in primitives, its PyTorch name, its derivative.
+
+Calling an operator costs a few microseconds: its arguments are turned into a key (specs of the
+tensors, static arguments), the key finds a :class:`Call` made when the same kind of call was first
+seen, and the recorder appends that call's block. Only the first call of a kind runs the body.
+
+A body sees tensors and numbers. It may use other operators and bind primitives (``kit``). Python
+floats become inputs of the program, so a body gets them as 0-d tensors and cannot branch on them;
+parameters annotated ``Number`` treat ints and bools the same way. All else is static.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+from facula.autograd.handle import TensorBase, wrap
+from facula.autograd.modes import modes
+from facula.autograd.node import make_node, node_class
+from facula.autograd.sweep import fitted, zero_grads
+from facula.base.dtypes import FLOAT
+from facula.graph.build import Trace
+from facula.graph.spec import WEAK
+from facula.operators import pullback, views
+from facula.runtime.recorder import Entry, recorder, scalar
+from facula.runtime.value import Value
+
+Number = Any  # annotation: ints and bools given here are inputs of the program, not static
+Operand = Any  # the same, for parameters that take a tensor or a number
+
+STATIC, TENSOR, FLOATING, INTEGRAL, SEQUENCE, FOREIGN = range(6)
+
+
+class _Kinds(dict):
+    """type of an argument -> how it is treated; each type is examined once."""
+
+    def __missing__(self, cls: type) -> int:
+        kind = STATIC
+        if issubclass(cls, TensorBase):
+            kind = TENSOR
+        elif issubclass(cls, (bool, int, complex)):
+            kind = INTEGRAL
+        elif issubclass(cls, float):
+            kind = FLOATING
+        elif issubclass(cls, (list, tuple)):
+            kind = SEQUENCE
+        elif cls.__module__ == "numpy" and hasattr(cls, "item"):
+            kind = FOREIGN
+        self[cls] = kind
+        return kind
+
+
+_kinds = _Kinds()
+
+
+class Slot:
+    """Stands in a call's argument template for operand number ``index``."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, index: int):
+        self.index = index
+
+    def __repr__(self):
+        return f"<operand {self.index}>"
+
+
+def fill(template, operands):
+    """The arguments of a call with its operands put in."""
+    cls = template.__class__
+    if cls is Slot:
+        return operands[template.index]
+    if cls is list:
+        return [fill(t, operands) for t in template]
+    return template
+
+
+class Call:
+    """One kind of call of one operator: specs and static arguments fixed, body traced."""
+
+    __slots__ = (
+        "edge_order", "entry", "in_specs", "input_count", "name", "node_class", "number",
+        "operator", "out_specs", "output_count", "rebuild", "saves", "template", "wanted",
+    )  # fmt: skip
+    _numbers = count()
+
+    def __init__(self, operator: Operator, template: list, specs, wanted: tuple[int, ...]):
+        self.operator = operator
+        self.template = template
+        self.in_specs = tuple(specs)
+        self.input_count = len(specs)
+        self.wanted = wanted  # operands that need a gradient
+        self.number = next(Call._numbers)
+        self.entry: Entry | None = None
+        self.name = None
+        self.node_class = None
+
+    def pull_back(self, node, gs, saved):
+        """Gradients of the operands from those of the outputs."""
+        found = pullback.gradients(self, zero_grads(gs, self.out_specs), saved)
+        return fitted(found, self.in_specs)
+
+    def finish(self, outputs, rebuild) -> None:
+        self.out_specs = tuple([node.spec for node in outputs])
+        self.output_count = len(outputs)
+        self.rebuild = rebuild
+        self.edge_order = None
+        if self.wanted:
+            self.saves = pullback.saved_positions(self)
+            operator = self.operator
+            name = operator.name
+            self.name = name(self.in_specs, self.template) if callable(name) else name
+            self.node_class = node_class(self.name)
+            self.edge_order = operator.edge_order if operator.edge_order else None
+            if self.edge_order and len(self.edge_order) != self.input_count:
+                self.edge_order = None
+
+
+def _unpack(result):
+    """Outputs of a body as a list, and how to put them together again (None: a single tensor)."""
+    if isinstance(result, TensorBase):
+        return [result], None
+    return list(result), type(result)
+
+
+class Operator:
+    """See the module's text. Made by the decorator :func:`operator`."""
+
+    def __init__(self, body, *, name, derivative, view, differentiable, edge_order):
+        self.body = body
+        self.__name__ = body.__name__
+        self.__doc__ = body.__doc__
+        self.__wrapped__ = body
+        self.__signature__ = inspect.signature(body)
+        parameters = list(self.__signature__.parameters.values())
+        self.names = [p.name for p in parameters]
+        self.defaults = [p.default for p in parameters]
+        self.keyword_only = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.positional = len(parameters) - len(self.keyword_only)
+        self.roles = ["Number" in str(p.annotation) or "Operand" in str(p.annotation) for p in parameters]
+        self.arity = len(parameters)
+        self.name = name
+        self.rules = pullback.parse(derivative, self.names)
+        self.view = view
+        self.differentiable = differentiable
+        self.edge_order = edge_order
+        self.cache: dict[tuple, Call] = {}
+
+    def __repr__(self) -> str:
+        return f"<facula operator {self.__name__}>"
+
+    def __reduce__(self):
+        return self.__name__
+
+    def __call__(self, *args, **kwargs):
+        if kwargs or len(args) != self.arity:
+            args = self._bind(args, kwargs)
+        if modes.trace is not None:
+            return self.in_trace(args)
+        if self.view is not None and views.shared_with_numpy(args[0]):
+            return self._view_of_shared(args)
+        call, values, tensors = self._lookup(args)
+        results = recorder.record(call.entry, values)
+        if call.node_class is None:
+            outputs = [wrap(value) for value in results]
+        else:
+            outputs = self._with_node(call, values, tensors, results)
+        if self.view is not None:
+            index = None if call.rebuild is None else 0
+            for out in outputs:
+                views.attach(out, tensors[0], self, args, index)
+                index = None if index is None else index + 1
+        return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
+
+    def _view_of_shared(self, args):
+        """A view of memory shared with NumPy: nothing is read until the view's value is needed."""
+        call, values, tensors = self._lookup(args, sync=False)
+        results = [Value(spec) for spec in call.entry.specs]
+        if call.node_class is None:
+            outputs = [wrap(value) for value in results]
+        else:
+            outputs = self._with_node(call, values, tensors, results)
+        for i, out in enumerate(outputs):
+            views.attach(out, tensors[0], self, args, None if call.rebuild is None else i)
+            if out._alias is None:
+                return self.call_copy(args)
+        return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
+
+    def call_copy(self, args):
+        """The operator on a private copy of its first operand."""
+        return self(args[0].clone(), *args[1:])
+
+    def _lookup(self, args, sync=True):
+        """The Call for these arguments, the values of its operands, and their tensors."""
+        values: list[Value] = []
+        tensors: list = []
+        key: list = []
+        needs = 0
+        for argument, role in zip(args, self.roles, strict=True):
+            kind = _kinds[argument.__class__]
+            if kind == TENSOR:
+                if argument._alias is not None and sync:
+                    argument._sync()
+                if argument._node is not None:
+                    needs |= 1 << len(values)
+                value = argument._value
+                key.append(value.spec)
+                values.append(value)
+                tensors.append(argument)
+            elif kind == FLOATING or (kind == INTEGRAL and role):
+                value = scalar(argument) if argument.__class__ in WEAK else _plain_scalar(argument)
+                key.append(value.spec)
+                values.append(value)
+                tensors.append(None)
+            elif kind == SEQUENCE:
+                needs |= _sequence(argument, key, values, tensors)
+            elif kind == FOREIGN:
+                return self._lookup([_from_numpy(a) for a in args])
+            else:
+                key.append(argument)
+        if not (modes.grad and self.differentiable):
+            needs = 0
+        key.append(needs)
+        try:
+            call = self.cache.get(tuple(key))
+        except TypeError:
+            raise TypeError(f"{self.__name__}(): unsupported argument in {_show(args)}") from None
+        if call is None:
+            call = self._prepare(args, values, needs)
+            self.cache[tuple(key)] = call
+        return call, values, tensors
+
+    def _with_node(self, call, values, tensors, results):
+        edges = tuple([None if t is None else (t._node, t._nr) for t in tensors])
+        everything = values + results
+        node = make_node(call.node_class, call, edges, tuple([everything[i] for i in call.saves]))
+        if modes.anomaly:
+            node.line = pullback.current_stack()
+        return [
+            wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
+            for nr, value in enumerate(results)
+        ]
+
+    def _bind(self, args, kwargs) -> list:
+        """All arguments in the order of the signature, defaults filled in."""
+        if len(args) > self.positional:
+            raise TypeError(
+                f"{self.__name__}() takes {self.positional} positional arguments but "
+                f"{len(args)} were given"
+            )
+        full = list(args)
+        used = 0
+        for name, default in zip(self.names[len(args) :], self.defaults[len(args) :], strict=True):
+            if name in kwargs:
+                full.append(kwargs[name])
+                used += 1
+            elif default is inspect.Parameter.empty:
+                raise TypeError(f'{self.__name__}() missing 1 required positional argument: "{name}"')
+            else:
+                full.append(default)
+        if used != len(kwargs):
+            unknown = next((k for k in kwargs if k not in self.names), None)
+            if unknown is None:
+                twice = next(k for k in kwargs if k in self.names[: len(args)])
+                raise TypeError(f"{self.__name__}() got multiple values for argument '{twice}'")
+            raise TypeError(f"{self.__name__}() got an unexpected keyword argument '{unknown}'")
+        return full
+
+    def _prepare(self, args, values, needs) -> Call:
+        """Trace the body for a kind of call seen for the first time."""
+        counter = count()
+        template = [_template(a, role, counter) for a, role in zip(args, self.roles, strict=True)]
+        specs = [value.spec for value in values]
+        wanted = tuple([i for i, s in enumerate(specs) if needs >> i & 1])
+        call = Call(self, template, specs, wanted)
+        trace = Trace()
+        operands = [wrap(trace.input(spec)) for spec in specs]
+        outputs, rebuild = _unpack(traced(trace, self.body_with, template, operands))
+        out_nodes = [t._value for t in outputs]
+        if not any(node.spec.dtype.category >= FLOAT for node in out_nodes):
+            call.wanted = ()
+        block = trace.block(out_nodes)
+        call.entry = Entry(block, self.__name__)
+        call.finish(out_nodes, rebuild)
+        return call
+
+    def body_with(self, template, operands):
+        """Run the body with a template's operands filled in."""
+        return self.call_body([fill(t, operands) for t in template])
+
+    def call_body(self, args):
+        keywords = dict(zip(self.names[self.positional :], args[self.positional :], strict=True))
+        return self.body(*args[: self.positional], **keywords)
+
+    def in_trace(self, args):
+        """Inside a trace the body runs at once; with gradients on, its node is attached."""
+        if not (modes.grad and self.differentiable and self.rules is not None):
+            return self.call_body(args)
+        counter = count()
+        operands: list = []
+        template = [_template(a, role, counter, operands) for a, role in zip(args, self.roles, strict=True)]
+        wanted = tuple([i for i, t in enumerate(operands) if getattr(t, "_node", None) is not None])
+        if not wanted:
+            return self.call_body(args)
+        modes.grad = False
+        try:
+            outputs, rebuild = _unpack(self.call_body(args))
+        finally:
+            modes.grad = True
+        specs = [t._value.spec if isinstance(t, TensorBase) else WEAK[type(t)] for t in operands]
+        call = Call(self, template, specs, wanted)
+        call.finish([t._value for t in outputs], rebuild)
+        edges = tuple([(t._node, t._nr) if isinstance(t, TensorBase) else None for t in operands])
+        everything = [t._value if isinstance(t, TensorBase) else t for t in (*operands, *outputs)]
+        node = make_node(call.node_class, call, edges, tuple([everything[i] for i in call.saves]))
+        for nr, out in enumerate(outputs):
+            if out._value.spec.dtype.category >= FLOAT:
+                outputs[nr] = wrap(out._value, node, nr)
+        return outputs[0] if rebuild is None else _rebuild(rebuild, outputs)
+
+
+def traced(trace: Trace, function: Callable, *args):
+    """Run ``function`` with its primitives going into ``trace`` and gradients off."""
+    before = modes.trace, modes.grad
+    modes.trace, modes.grad = trace, False
+    try:
+        return function(*args)
+    finally:
+        modes.trace, modes.grad = before
+
+
+def _rebuild(cls, outputs):
+    if cls is tuple:
+        return tuple(outputs)
+    if cls is list:
+        return outputs
+    return cls(outputs) if not hasattr(cls, "_fields") else cls(*outputs)
+
+
+def _template(argument, role, counter, operands=None):
+    """An argument with tensors and runtime numbers replaced by slots, in order."""
+    kind = _kinds[argument.__class__]
+    if kind in (TENSOR, FLOATING) or (kind == INTEGRAL and role):
+        if operands is not None:
+            operands.append(argument)
+        return Slot(next(counter))
+    if kind == SEQUENCE and any(isinstance(a, TensorBase) for a in argument):
+        return [_template(a, False, counter, operands) for a in argument]
+    return tuple(argument) if kind == SEQUENCE else argument
+
+
+def _sequence(items, key, values, tensors) -> int:
+    """Enter a list argument into the key: tensors as operands, anything else as static."""
+    needs = 0
+    if not any([isinstance(item, TensorBase) for item in items]):
+        key.append(_hashable(items))
+        return 0
+    key.append(len(items))
+    for item in items:
+        if isinstance(item, TensorBase):
+            item._sync()
+            if item._node is not None:
+                needs |= 1 << len(values)
+            value = item._value
+            key.append(value.spec)
+            values.append(value)
+            tensors.append(item)
+        elif item.__class__ is float:
+            value = scalar(item)
+            key.append(value.spec)
+            values.append(value)
+            tensors.append(None)
+        else:
+            key.append(item)
+    return needs
+
+
+def _hashable(items):
+    return tuple([_hashable(i) if isinstance(i, (list, tuple)) else i for i in items])
+
+
+def _plain_scalar(number) -> Value:
+    """A subclass of a Python number (np.float64, an IntEnum) as the number it is."""
+    for cls in (bool, int, float, complex):
+        if isinstance(number, cls):
+            return scalar(cls(number))
+    raise TypeError(f"unsupported number {number!r}")
+
+
+def _from_numpy(argument):
+    """A NumPy scalar as a Python number; arrays are refused with the way to convert them."""
+    if _kinds[argument.__class__] != FOREIGN:
+        return argument
+    if getattr(argument, "ndim", 0):
+        raise TypeError(
+            "expected a Tensor, got a numpy.ndarray. Convert it with torch.from_numpy(array)"
+        )
+    return argument.item()
+
+
+def _show(args) -> str:
+    return "(" + ", ".join(type(a).__name__ for a in args) + ")"
+
+
+def operator(
+    body=None, *, name=None, derivative=None, view=None, differentiable=True, edge_order=None
+):
+    """Make a body an operator.
+
+    ``derivative`` maps parameter names to rules; a rule's own parameter names say what it needs:
+    ``g`` (gradient of the first output), ``gs``, ``out``, ``outs``, or a parameter of the body.
+    Without it the derivative is composed from those of the operators the body uses.
+    ``name`` is the gradient node's name without "Backward0".
+    """
+
+    def make(body):
+        base = name
+        if base is None:
+            base = "".join(part.capitalize() for part in body.__name__.split("_"))
+        full = base if callable(base) or base[0] == "=" else f"{base}Backward0"
+        if isinstance(full, str) and full[0] == "=":
+            full = full[1:]
+        return Operator(
+            body,
+            name=full,
+            derivative=derivative,
+            view=view,
+            differentiable=differentiable,
+            edge_order=edge_order,
+        )
+
+    return make if body is None else make(body)

@@ -1,0 +1,1 @@
+"""Records what programs compute, finds their plans, and runs them."""

@@ -1,0 +1,89 @@
+"""The plan cache: from the key of a program to what runs it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from facula.base.flags import flags
+from facula.engines.registry import engine
+from facula.graph.node import Node, input_node
+from facula.graph.passes import Flattener, live_nodes
+from facula.graph.text import program_text
+from facula.runtime import tiers
+from facula.runtime.source import line_text
+
+_LIMIT = 4096  # plans kept; a program whose shape never repeats must not fill the memory
+_cache: dict[tuple, Plan] = {}
+
+
+class Plan:
+    """A program ready to run, and how often it has been seen."""
+
+    __slots__ = ("executable", "nodes", "outputs", "sightings")
+
+    def __init__(self, nodes: list[Node], outputs: list[Node]):
+        self.nodes = nodes
+        self.outputs = outputs
+        self.sightings = 0
+        self.executable = None
+
+    def run(self, buffers: list[Any]) -> list[Any]:
+        self.sightings += 1
+        if self.executable is None or tiers.should_recompile(self):
+            self.executable = engine(tiers.engine_for(self)).compile(self.nodes, self.outputs)
+        return self.executable.run(buffers)
+
+    def text(self) -> str:
+        return program_text(self.nodes, self.outputs)
+
+
+def decode(key: Sequence[int], inputs, lines, table) -> tuple[list[Node], list[Node]]:
+    """Expand a recorded program: (all nodes in order, node of each position)."""
+    flat = Flattener()
+    place: list[Node] = []
+    arguments: list[Node] = []
+    sources = iter(lines)
+    given = iter(inputs)
+    at = 0
+    # Inputs come first in the program whatever their place in the recording, so that an
+    # engine finds its buffers in order.
+    for value in inputs:
+        arguments.append(flat.add_input(input_node(value.spec)))
+    given = iter(arguments)
+    while at < len(key):
+        number = key[at]
+        at += 1
+        if number < 0:
+            place.append(next(given))
+            continue
+        entry = table[number]
+        count = len(entry.block.inputs)
+        operands = [place[position] for position in key[at : at + count]]
+        at += count
+        source = next(sources, None)
+        place.extend(flat.inline(entry.block, operands, line_text(source)))
+    return flat.nodes, place
+
+
+def find(key, live, inputs, lines, table) -> Plan:
+    """The plan of a program; made when it is first seen."""
+    found = _cache.get((key, live))
+    if found is None:
+        nodes, place = decode(key, inputs, lines, table)
+        outputs = [place[position] for position in live]
+        found = Plan(live_nodes(nodes, outputs), outputs)
+        if len(_cache) >= _LIMIT:
+            _cache.clear()
+        _cache[(key, live)] = found
+        if flags.debug:
+            print(f"facula: new program, {len(found.nodes)} nodes", file=sys.stderr)
+            if flags.debug > 1:
+                print(found.text(), file=sys.stderr)
+    return found
+
+
+def count() -> int:
+    """How many distinct programs are known: constant in a steady training loop."""
+    return len(_cache)

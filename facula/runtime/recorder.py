@@ -1,0 +1,136 @@
+"""The program being recorded: appends block calls, and runs them all when a value is needed.
+
+A program is kept as one flat list of ints, ``key``. Values are numbered as they appear. For a
+value from outside the list gets ``NEW_INPUT``; for a call it gets the number of the entry followed
+by the positions of its operands. An entry fixes the specs of its operands, so the list says
+everything about the program except the numbers in it: Python floats are inputs like any other.
+"""
+
+from __future__ import annotations
+
+from sys import getrefcount
+from typing import Any
+
+from facula.base.flags import flags
+from facula.graph.node import Block
+from facula.graph.spec import WEAK, Spec
+from facula.runtime import plans
+from facula.runtime.source import user_line
+from facula.runtime.value import Value
+
+NEW_INPUT = -1
+
+
+class Entry:
+    """A block that can be recorded as one call; equal calls share one entry."""
+
+    __slots__ = ("block", "cost", "name", "number", "specs")
+    table: list[Entry] = []
+
+    def __init__(self, block: Block, name: str):
+        self.block = block
+        self.name = name
+        self.specs = tuple([node.spec for node in block.outputs])
+        self.cost = sum(spec.nbytes for spec in self.specs)
+        self.number = len(Entry.table)
+        Entry.table.append(self)
+
+
+class Recorder:
+    """The pending program of the process."""
+
+    __slots__ = ("budget", "bytes", "epoch", "inputs", "key", "lines", "runs", "values")
+
+    def __init__(self):
+        self.epoch = 0
+        self.runs = 0
+        self._start()
+
+    def _start(self):
+        self.epoch += 1
+        self.key: list[int] = []
+        self.values: list[Value] = []
+        self.inputs: list[Value] = []
+        self.lines: list = []
+        self.budget = flags.nodes
+        self.bytes = flags.bytes
+
+    def record(self, entry: Entry, operands: list[Value]) -> list[Value]:
+        """Append a call; returns its (pending) results."""
+        key, values, epoch = self.key, self.values, self.epoch
+        for value in operands:
+            if value.epoch != epoch:
+                value.epoch = epoch
+                value.position = len(values)
+                values.append(value)
+                self.inputs.append(value)
+                key.append(NEW_INPUT)
+        key.append(entry.number)
+        for value in operands:
+            key.append(value.position)
+        if flags.lines:
+            self.lines.append(user_line())
+        results = []
+        for spec in entry.specs:
+            value = Value(spec)
+            value.epoch = epoch
+            value.position = len(values)
+            values.append(value)
+            results.append(value)
+        self.budget -= 1
+        self.bytes -= entry.cost
+        if self.budget < 0 or self.bytes < 0 or flags.eager:
+            self.flush()
+        return results
+
+    def flush(self) -> None:
+        """Compute every pending value that Python can still see; the others are never made."""
+        if not self.key:
+            return
+        key, values, inputs, lines = self.key, self.values, self.inputs, self.lines
+        self._start()
+        live = []
+        for value in values:
+            if value.buffer is None and getrefcount(value) > _UNSEEN:
+                live.append(value.position)
+        if not live:
+            return
+        self.runs += 1
+        plan = plans.find(tuple(key), tuple(live), inputs, lines, Entry.table)
+        results = plan.run([value.buffer for value in inputs])
+        for position, buffer in zip(live, results, strict=True):
+            values[position].buffer = buffer
+
+
+def _count_unseen() -> int:
+    """References to a value that only the recorder's list holds, as the loop in flush sees them."""
+    values = [Value(WEAK[int])]
+    for value in values:
+        return getrefcount(value)
+    return 0
+
+
+_UNSEEN = _count_unseen()
+recorder = Recorder()
+
+
+def compute(value: Value) -> Any:
+    """The value's buffer, running the pending program if it is part of it."""
+    if value.buffer is None:
+        recorder.flush()
+        if value.buffer is None:
+            raise RuntimeError(
+                "a tensor's value was lost: the operation that computes it failed earlier "
+                "(see the first error), or it was recorded by another thread"
+            )
+    return value.buffer
+
+
+def scalar(number) -> Value:
+    """A Python number as an input of the program: by position, never by value."""
+    return Value(WEAK[type(number)], number)
+
+
+def constant_value(array, spec: Spec) -> Value:
+    """A computed value."""
+    return Value(spec, array)

@@ -1,0 +1,42 @@
+"""Where in the user's code an operation was recorded."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+
+
+class _Internal(dict):
+    """file name -> whether it belongs to facula; each name is examined once."""
+
+    def __missing__(self, filename: str) -> bool:
+        inside = self[filename] = filename.startswith(_PACKAGE) or filename.startswith("<frozen")
+        return inside
+
+
+_internal = _Internal()
+
+
+def user_line():
+    """(code object, instruction index) of the innermost frame outside facula; cheap to take."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if not _internal[code.co_filename]:
+            return code, frame.f_lasti
+        frame = frame.f_back
+    return None
+
+
+def line_text(place) -> str:
+    """``train.py:12`` for what :func:`user_line` returned."""
+    if place is None:
+        return ""
+    code, lasti = place
+    number = code.co_firstlineno
+    for start, end, line in code.co_lines():
+        if start <= lasti < end and line is not None:
+            number = line
+    return f"{Path(code.co_filename).name}:{number}"

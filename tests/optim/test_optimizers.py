@@ -1,4 +1,4 @@
-"""Every optimizer against PyTorch's: values, state, state dicts, errors; recorded values without."""
+"""Every optimizer against PyTorch: values, state, state dicts, errors; recorded values without."""
 
 from __future__ import annotations
 

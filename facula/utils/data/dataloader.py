@@ -68,7 +68,7 @@ class DataLoader(Generic[T_co]):
     timeout: float
     sampler: Sampler | Iterable
     prefetch_factor: int | None
-    __ready = False
+    __initialized = False
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class DataLoader(Generic[T_co]):
         self.collate_fn = collate_fn
         self.persistent_workers = persistent_workers
         self._iterator: Any = None
-        self.__ready = True
+        self.__initialized = True
 
     def _default_sampler(self, shuffle: bool) -> Sampler:
         if self._is_stream:
@@ -142,7 +142,7 @@ class DataLoader(Generic[T_co]):
         self.__context = context
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if self.__ready and name in _FIXED:
+        if self.__initialized and name in _FIXED:
             raise ValueError(
                 f"{name} attribute should not be set after {type(self).__name__} is initialized"
             )

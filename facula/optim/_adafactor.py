@@ -6,13 +6,20 @@ from typing import Any
 
 from facula import operators as ops
 from facula import tensors
-from facula.base.dtypes import finfo
 from facula.optim._cohorts import Cohort, Plan
 from facula.optim._groupwise import GroupwiseOptimizer, Rule
 from facula.optim.optimizer import ParamsT
 from facula.tensors import Tensor
 
 __all__ = ["Adafactor"]
+
+# the distance from 1 to the next number
+_PRECISION = {
+    "float16": 2.0**-10,
+    "bfloat16": 2.0**-7,
+    "float32": 2.0**-23,
+    "float64": 2.0**-52,
+}
 
 
 class Adafactor(GroupwiseOptimizer):
@@ -81,7 +88,7 @@ class Adafactor(GroupwiseOptimizer):
         lr = float(group["lr"])
         smallest_square, smallest_weight = group["eps"]
         if smallest_square is None:
-            smallest_square = finfo(cohort.members[0].dtype).eps
+            smallest_square = _PRECISION[str(cohort.members[0].dtype).split(".")[-1]]
         columns = [
             [state[name] for state in cohort.states if name in state]
             for name in ("row_var", "col_var", "variance")

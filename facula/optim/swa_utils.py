@@ -10,6 +10,7 @@ from typing import Any
 
 from facula import tensors
 from facula.autograd import no_grad
+from facula.base.dtypes import int64
 from facula.nn.modules.batchnorm import _BatchNorm
 from facula.nn.modules.module import Module
 from facula.operators.formula import formula
@@ -129,7 +130,7 @@ class AveragedModel(Module):
         self.module = deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)
-        self.register_buffer("n_averaged", tensors.zeros((), dtype=tensors.int64, device=device))
+        self.register_buffer("n_averaged", tensors.zeros((), dtype=int64, device=device))
         self.avg_fn = avg_fn
         self.multi_avg_fn = multi_avg_fn
         self.use_buffers = use_buffers

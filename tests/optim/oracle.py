@@ -46,3 +46,19 @@ def train(lib, make, steps: int = 30, prepare=None, dtype=None, values=None, gra
         if scheduler is not None:
             scheduler.step()
     return optimizer, params, [p.detach().numpy() for p in params]
+
+
+def maker(name, options):
+    """A function that makes the named optimizer of a library."""
+    return lambda lib, params: getattr(lib.optim, name)(params, **options)
+
+
+def plain(value):
+    """State as arrays and numbers, so that two libraries can be compared."""
+    if hasattr(value, "detach"):
+        return np.asarray(value.detach().tolist())
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value

@@ -1,0 +1,72 @@
+"""In-place operations: the checks PyTorch makes before a tensor is written, and the write."""
+
+from __future__ import annotations
+
+from facula.autograd.modes import modes
+from facula.autograd.node import AccumulateGrad
+from facula.operators import views
+from facula.operators.basic import cast, expand_copy, write_view
+
+OVERLAP = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation."
+)
+
+
+def check_writable(target) -> None:
+    """Refuse to write a leaf that requires gradients, a view of one, or memory seen twice."""
+    alias = target._alias
+    if alias is not None:
+        for size, stride in zip(target._value.spec.shape, alias.strides, strict=True):
+            if stride == 0 and size > 1:
+                raise RuntimeError(OVERLAP)
+    if not modes.grad:
+        return
+    if target._node.__class__ is AccumulateGrad:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation."
+        )
+    if alias is not None and alias.base is not None:
+        if alias.base._node.__class__ is AccumulateGrad:
+            raise RuntimeError(
+                "a view of a leaf Variable that requires grad is being used in an in-place operation."
+            )
+
+
+def _check_result(own, new) -> None:
+    """Whether a result of spec ``new`` may be written into a tensor of spec ``own``."""
+    if new.dtype.category > own.dtype.category:
+        raise RuntimeError(
+            f"result type {new.dtype.legacy} can't be cast to the desired output type "
+            f"{own.dtype.legacy}"
+        )
+    lead = own.ndim - len(new.shape)
+    fits = lead >= 0 and all(
+        n in (1, size) for n, size in zip(new.shape, own.shape[lead:], strict=True)
+    )
+    if not fits:
+        raise RuntimeError(
+            f"output with shape {list(own.shape)} doesn't match the broadcast shape {list(new.shape)}"
+        )
+
+
+def write(target, result):
+    """Write ``result`` into ``target`` and everything that shares its memory; returns ``target``.
+
+    The result is cast to the target's dtype. Errors are PyTorch's: a leaf that requires gradients
+    (or a view of one) cannot be written while gradients are recorded, nor can a result of a higher
+    dtype category or of another shape, nor memory in which elements overlap.
+    """
+    own, new = target._value.spec, result._value.spec
+    if modes.grad or target._alias is not None:
+        check_writable(target)
+    if new is not own:
+        _check_result(own, new)
+        if new.dtype is not own.dtype or new.weak:
+            result = cast(result, own.dtype)
+        if new.shape != own.shape:
+            result = expand_copy(result, own.shape)
+    elif result._alias is not None:
+        result._sync()
+    views.assign(target, result, write_view)
+    return target

@@ -15,7 +15,7 @@ from facula.train.augment import RandomShift
 from facula.train.digits import Digits
 from facula.train.errors import TrainError
 from facula.train.models import image_size, wants_colour
-from facula.utils.data import Dataset, Subset, TensorDataset
+from facula.utils.data import Subset, TensorDataset
 from facula.vision import datasets, transforms
 
 
@@ -32,8 +32,8 @@ class Recipe:
 class ImageData:
     """Two parts of normalised images, and what a model and a picture need to know about them."""
 
-    train: Dataset
-    test: Dataset
+    train: Any  # Datasets that also have a length
+    test: Any
     classes: Sequence[str]
     channels: int
     size: int
@@ -111,8 +111,9 @@ def _load_digits(model: str) -> ImageData:
         sets.append(TensorDataset(tensors.from_numpy(images), labels))
     # The digits are few: a shift by one pixel of 16 is worth about 1 % of test accuracy.
     shift = RandomShift(max(1, size // 16), fill=-mean / std)
+    train, test = sets
     return ImageData(
-        *sets, Digits.classes, channels, size, (mean,) * channels, (std,) * channels, shift
+        train, test, Digits.classes, channels, size, (mean,) * channels, (std,) * channels, shift
     )
 
 
@@ -143,7 +144,8 @@ def _load_named(named: _Named, model: str, root: Path) -> ImageData:
     except (OSError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise TrainError(f"{named.title} could not be read from {root}: {reason}") from error
-    return ImageData(*parts, parts[0].classes, len(mean), size, mean, std)
+    train, test = parts
+    return ImageData(train, test, train.classes, len(mean), size, mean, std)
 
 
 def _load_folder(folder: Path, model: str) -> ImageData:
@@ -164,8 +166,8 @@ def _load_folder(folder: Path, model: str) -> ImageData:
     second = next((folder / n for n in ("test", "val") if (folder / n).is_dir()), None)
     try:
         if (folder / "train").is_dir() and second is not None:
-            train = datasets.ImageFolder(str(folder / "train"), transform=flipped)
-            test = datasets.ImageFolder(str(second), transform=plain)
+            train: Any = datasets.ImageFolder(str(folder / "train"), transform=flipped)
+            test: Any = datasets.ImageFolder(str(second), transform=plain)
             classes = train.classes
             if test.classes != classes:
                 raise TrainError(f"{folder}/train and {second} do not hold the same classes")

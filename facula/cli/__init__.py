@@ -1,1 +1,1 @@
-"""The command line: facula run | train | info."""
+"""The command line: facula run | train | new | info."""

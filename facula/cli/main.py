@@ -11,6 +11,7 @@ from facula.cli.info import version_of
 _COMMANDS = {
     "run": ("facula.cli.run", "Run a PyTorch script, unmodified."),
     "train": ("facula.cli.train", "Train a network on images."),
+    "new": ("facula.cli.new", "Make a small project that trains."),
     "info": ("facula.cli.info", "Show versions, engines and the machine."),
 }
 

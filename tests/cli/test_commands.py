@@ -40,7 +40,7 @@ def test_usage_errors_are_one_line(facula_command, arguments, message):
 def test_help(facula_command):
     done = facula_command("--help")
     assert done.returncode == 0
-    for command in ("run", "train", "info"):
+    for command in ("run", "train", "new", "info"):
         assert f"\n  {command} " in done.stdout
     assert "--batch-size" in facula_command("train", "-h").stdout
 
@@ -66,6 +66,17 @@ def test_train_writes_its_files_and_resumes(facula_command, tmp_path):
     assert "batch" in done.stderr  # the progress bar
     done = facula_command("train", "--model", "mlp", "--resume", "--epochs", "3")
     assert "resumed after epoch 2 of 3" in done.stdout
+
+
+def test_new_project_trains(facula_command, python, tmp_path):
+    done = facula_command("new", "mine")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "mine" / "README.md").read_text().startswith("# mine\n")
+    done = python("mine/train.py", "--epochs", "2")
+    assert "epoch 2/2" in done.stdout, done.stderr
+    assert (tmp_path / "model.pt").is_file()
+    done = facula_command("new", "mine")
+    assert (done.returncode, done.stderr) == (2, "facula: mine exists already\n")
 
 
 def test_import_stays_light(python):

@@ -14,6 +14,10 @@ from facula.nn.parameter import Parameter
 from facula.tensors import Tensor
 
 
+# pickles name classes by the module where PyTorch has them
+MultiheadAttention.__module__ = __name__
+
+
 class _InplaceActivation(Module):
     """An activation whose only setting is whether to overwrite its input."""
 

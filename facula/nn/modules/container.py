@@ -13,6 +13,10 @@ from facula.nn.modules.parameter_container import ParameterDict as ParameterDict
 from facula.nn.modules.parameter_container import ParameterList as ParameterList
 
 
+# pickles name classes by the module where PyTorch has them
+ParameterDict.__module__ = ParameterList.__module__ = __name__
+
+
 class Container(Module):
     """The oldest container: modules by keyword."""
 

@@ -314,3 +314,14 @@ class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):  # type: ignore[mi
             )  # fmt: skip
 
         super().__init__(make, out_channels, bias, device, dtype)
+
+
+# pickles name classes by the module where PyTorch has them
+for _class in (
+    _ConvNd,
+    _ConvTransposeNd,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    ConvTranspose3d,
+):
+    _class.__module__ = __name__

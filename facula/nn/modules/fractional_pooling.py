@@ -41,7 +41,7 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
         _random_samples: Any = None,
     ) -> None:
         super().__init__()
-        self._random_samples = _random_samples
+        self.register_buffer("_random_samples", _random_samples)
         self._set(_pair, kernel_size, output_size, output_ratio, return_indices)
 
     def forward(self, input: Tensor) -> Any:
@@ -67,7 +67,7 @@ class FractionalMaxPool3d(_FractionalMaxPoolNd):
         _random_samples: Any = None,
     ) -> None:
         super().__init__()
-        self._random_samples = _random_samples
+        self.register_buffer("_random_samples", _random_samples)
         self._set(_triple, kernel_size, output_size, output_ratio, return_indices)
 
     def forward(self, input: Tensor) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import warnings
 import weakref
@@ -25,6 +26,16 @@ class HookDict(OrderedDict):
     def __setitem__(self, key: Any, hook: Any) -> None:
         hooks_seen[0] = True
         super().__setitem__(key, hook)
+
+    def __deepcopy__(self, memo: dict) -> HookDict:
+        memo[id(self)] = new = HookDict()
+        for key, hook in self.items():
+            new[key] = copy.deepcopy(hook, memo)
+        return new
+
+    def __reduce__(self) -> Any:
+        # a pickle holds a plain dictionary, so that PyTorch can read it
+        return OrderedDict, (), None, None, iter(self.items())
 
 
 class RemovableHandle:
@@ -64,6 +75,7 @@ def add_hook(
     hooks: HookDict, hook: Callable, *, flags: tuple[HookDict, ...] = (), prepend: bool = False
 ) -> RemovableHandle:
     """Store a hook, mark it in every flag dictionary, and return its handle."""
+    hooks_seen[0] = True
     handle = RemovableHandle(hooks, extra_dict=list(flags))
     hooks[handle.id] = hook
     for flag in flags:

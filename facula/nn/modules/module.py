@@ -311,7 +311,8 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         for table in _HOOK_TABLES:
-            self.__dict__.setdefault(table, HookDict())
+            if self.__dict__.setdefault(table, HookDict()):
+                hooks_seen[0] = True  # hooks from a pickle sit in a plain dictionary
         self.__dict__.setdefault("_non_persistent_buffers_set", set())
         self.__dict__.setdefault("_is_full_backward_hook", None)
 
@@ -321,6 +322,10 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
         for table in ("_parameters", "_buffers", "_modules"):
             replica.__dict__[table] = getattr(self, table).copy()
         return replica
+
+
+# pickles name classes by the module where PyTorch has them
+_IncompatibleKeys.__module__ = __name__
 
 
 def _addindent(text: str, spaces: int) -> str:

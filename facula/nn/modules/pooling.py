@@ -337,3 +337,11 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool3d(input, self.output_size)
+
+
+# pickles name classes by the module where PyTorch has them
+for _class in (
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
+):
+    _class.__module__ = __name__

@@ -378,3 +378,13 @@ class LSTM(RNNBase):
                 f"({h.dim()}-D, {c.dim()}-D) tensors"
             )
         return (h, c) if batched else (h.unsqueeze(1), c.unsqueeze(1))
+
+
+# pickles name classes by the module where PyTorch has them
+for _class in (
+    RNNCellBase,
+    RNNCell,
+    LSTMCell,
+    GRUCell,
+):
+    _class.__module__ = __name__

@@ -289,8 +289,8 @@ def is_deterministic(dataset: Any) -> bool:
 def fetch(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
     """Returns [images, labels] for the samples at `indices`, as collating them would.
 
-    None where something is not known here (a transform, a changed dataset, odd indices): nothing was
-    drawn then, and the caller goes sample by sample.
+    None where something is not known here (a transform, a changed dataset, odd indices): nothing
+    was drawn then, and the caller goes sample by sample.
     """
     if not len(indices) or not all(type(i) is int for i in indices):
         return None

@@ -22,8 +22,8 @@ __all__ = ["STL10"]
 class STL10(VisionDataset):
     """STL-10 (Coates, Ng, Lee, 2011): RGB images of 96 x 96, 5,000 + 8,000 + 100,000 unlabelled.
 
-    `data` is a uint8 array (N, 3, 96, 96), `labels` an array, -1 where unlabelled. `folds` picks one
-    of the ten published training folds.
+    `data` is a uint8 array (N, 3, 96, 96), `labels` an array, -1 where unlabelled. `folds` picks
+    one of the ten published training folds.
     """
 
     base_folder = "stl10_binary"

@@ -25,6 +25,7 @@ __all__ = [
     "check_md5",
     "download_and_extract_archive",
     "download_url",
+    "download_verified",
     "extract_archive",
     "iterable_to_str",
     "list_dir",
@@ -56,7 +57,7 @@ def check_integrity(fpath: Any, md5: str | None = None) -> bool:
     return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
 
 
-def _receive(url: str, partial: str, hops: int, label: str) -> None:
+def _receive(url: str, partial: str, hops: int, label: str, progress: bool) -> None:
     """Fetches a URL into `partial`, going on where an earlier attempt stopped."""
     have = os.path.getsize(partial) if os.path.exists(partial) else 0
     headers = {"User-Agent": _AGENT}
@@ -82,7 +83,7 @@ def _receive(url: str, partial: str, hops: int, label: str) -> None:
                 unit_scale=True,
                 desc=label,
                 file=sys.stderr,
-                disable=None,
+                disable=None if progress else True,
             ) as bar,
         ):
             while chunk := response.read(_CHUNK):
@@ -90,6 +91,43 @@ def _receive(url: str, partial: str, hops: int, label: str) -> None:
                 bar.update(len(chunk))
             if total is not None and file.tell() != total:
                 raise urllib.error.URLError(f"connection closed after {file.tell()} of {total} B")
+
+
+def download_verified(
+    url: str,
+    target: str,
+    is_good: Callable[[str], bool],
+    expected: str = "",
+    hops: int = 3,
+    progress: bool = True,
+) -> None:
+    """Downloads `url` to the path `target`, unless a good file is there already.
+
+    An interrupted download is resumed. The file gets its name only after `is_good` accepted it;
+    `expected` says in messages what a good file looks like.
+
+    Raises:
+        URLError: the server cannot be reached; the message says what to place where by hand.
+        RuntimeError: what arrived was not accepted.
+    """
+    if os.path.isfile(target) and is_good(target):
+        return
+    os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
+    partial = target + ".part"
+    try:
+        _receive(url, partial, hops, os.path.basename(target), progress)
+    except OSError as error:
+        if getattr(error, "code", None) == 416 and os.path.exists(partial):
+            os.remove(partial)  # longer than the file itself: unusable
+        raise urllib.error.URLError(_by_hand(url, target, expected, error)) from error
+    if not is_good(partial):
+        got = calculate_md5(partial)
+        os.remove(partial)
+        raise RuntimeError(
+            f"File not found or corrupted: {url} gave a file with md5 {got}, expected {expected}; "
+            f"it was deleted. Try again, or place the right file at {target}"
+        )
+    os.replace(partial, target)
 
 
 def download_url(
@@ -101,40 +139,22 @@ def download_url(
 ) -> None:
     """Downloads a file into the folder `root`, unless it is there with the right md5 sum.
 
-    An interrupted download is resumed. The file gets its name only after its sum was checked.
-
-    Raises:
-        URLError: the server cannot be reached; the message says what to place where by hand.
-        RuntimeError: what arrived does not have the expected md5 sum.
+    See `download_verified` for resuming, checking and errors.
     """
-    root = os.path.expanduser(root)
     filename = filename or os.path.basename(urlparse(url).path)
-    target = os.fspath(os.path.join(root, filename))
-    if check_integrity(target, md5):
-        return
-    os.makedirs(root, exist_ok=True)
-    partial = target + ".part"
-    try:
-        _receive(url, partial, max_redirect_hops, str(filename))
-    except urllib.error.HTTPError as error:
-        if error.code == 416:  # the partial file is already longer than the file: unusable
-            os.remove(partial)
-        raise urllib.error.URLError(_by_hand(url, target, md5, error)) from error
-    except OSError as error:
-        raise urllib.error.URLError(_by_hand(url, target, md5, error)) from error
-    if not check_integrity(partial, md5):
-        got = calculate_md5(partial)
-        os.remove(partial)
-        raise RuntimeError(
-            f"File not found or corrupted: {url} gave a file with md5 {got}, expected {md5}; it "
-            "was deleted. Try again, or place the right file at " + target
-        )
-    os.replace(partial, target)
+    target = os.fspath(os.path.join(os.path.expanduser(root), filename))
+    download_verified(
+        url,
+        target,
+        is_good=lambda path: check_integrity(path, md5),
+        expected=f"md5 {md5}" if md5 else "",
+        hops=max_redirect_hops,
+    )
 
 
-def _by_hand(url: str, target: str, md5: str | None, error: Exception) -> str:
+def _by_hand(url: str, target: str, expected: str, error: Exception) -> str:
     reason = getattr(error, "reason", None) or error
-    sum_text = f" (md5 {md5})" if md5 else ""
+    sum_text = f" ({expected})" if expected else ""
     return (
         f"cannot download {url}: {reason}. Without a network, fetch that file{sum_text} elsewhere "
         f"and place it at {target}, then run this again"

@@ -166,8 +166,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
         results = _by_hand(tensors, grads, roots, wanted, create_graph, accumulate)
     if not retain_graph:
         for node in order:
-            if node.saved:
-                node.saved = None
+            node.free()
     return results
 
 

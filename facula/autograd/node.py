@@ -68,6 +68,11 @@ class Node:
     def outputs(self) -> int:
         return self.call.output_count
 
+    def free(self) -> None:
+        """Let go of the saved values; a node that needed none can be used again."""
+        if self.saved:
+            self.saved = None
+
 
 class NodeHooks:
     """Hooks of one node: before, after, and on the gradient of single outputs."""

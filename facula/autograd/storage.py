@@ -42,23 +42,22 @@ class Storage:
         self.array: np.ndarray | None = None  # flat, contiguous
         self.owner: Any = None  # the NumPy object whose references tell if others can see it
 
-    def share(self, array: np.ndarray) -> None:
-        """Let ``array`` (flat) be the memory from now on."""
-        self.array = array
-        owner: Any = array
+    def share(self, array: np.ndarray, source: np.ndarray | None = None) -> None:
+        """Let ``array`` (flat) be the memory from now on; it is a window on ``source``, if given."""
+        owner: Any = array if source is None else source
         while isinstance(owner, np.ndarray) and owner.base is not None:
             owner = owner.base
+        self.array = array
         self.owner = owner
         self.value = None
 
     def still_shared(self) -> bool:
-        """Whether somebody else can see the memory; if not, it becomes an ordinary value."""
-        owner = self.owner
-        if not isinstance(owner, np.ndarray):
-            return True
-        known = 2 if owner is self.array else 1  # our own references: owner slot, array slot/base
-        # the local name, the argument of getrefcount, the owner slot and array (or its base)
-        return getrefcount(owner) > 2 + 1 + known - (1 if owner is self.array else 0)
+        """Whether somebody else can see the memory.
+
+        The array that owns it is referenced by ``owner``, by ``array`` (which is it, or has it as
+        base) and by the argument of getrefcount; any further reference is somebody else's.
+        """
+        return not isinstance(self.owner, np.ndarray) or getrefcount(self.owner) > 3
 
     def window(self, spec: Spec, strides, offset) -> np.ndarray:
         """The shared memory as the tensor with these strides sees it."""

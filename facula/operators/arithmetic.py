@@ -321,3 +321,22 @@ def maximum(input: Operand, other: Operand):
 def minimum(input: Operand, other: Operand):
     """The smaller of two operands, element by element; NaN wins."""
     return _binary(p.minimum, input, other)
+
+
+multiply, subtract, arctan2 = mul, sub, atan2
+
+
+NAMESPACES = {
+    "torch": [
+        "add", "sub", "mul", "true_divide", "div", "divide", "floor_divide", "remainder", "fmod",
+        "pow", "atan2", "maximum", "minimum", "rsub", "multiply", "subtract", "arctan2",
+    ],
+    "method": [
+        "add", "sub", "mul", "true_divide", "div", "divide", "floor_divide", "remainder", "fmod",
+        "pow", "atan2", "maximum", "minimum", "multiply", "subtract", "arctan2",
+    ],
+    "inplace": [
+        "add", "sub", "mul", "true_divide", "div", "divide", "floor_divide", "remainder", "fmod",
+        "pow", "atan2", "multiply", "subtract", "arctan2",
+    ],
+}

@@ -107,14 +107,19 @@ def zero_like(x):
     return tools.zeros(x._value.spec)
 
 
-@operator(name="CopyBackwards", derivative={"src": lambda g: g})
+@operator(name="=CopyBackwards", derivative={"self": lambda g: zero_like(g), "src": lambda g: g})
 def copy(self, src):
     """``src`` in the shape and dtype of ``self``: what ``self.copy_(src)`` writes."""
     own = self._value.spec
     return kit.broadcast_to(kit.as_dtype(src, own.dtype), own.shape)
 
 
-copy.name = lambda specs, template: "CopyBackwards"
+
+@operator(name="Fill", derivative={"self": lambda g: zero_like(g)})
+def filled(self, value: Number):
+    """One number in the shape and dtype of ``self``: what ``self.fill_(value)`` writes."""
+    own = self._value.spec
+    return kit.full(own.shape, value, own.dtype)
 
 
 def _filled(value):

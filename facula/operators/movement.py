@@ -1027,3 +1027,25 @@ def trace(input):
         raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(len(_shape(input))))
     return diagonal(input).sum()
 
+
+NAMESPACES = {
+    "torch": [
+        "permute", "transpose", "swapaxes", "swapdims", "t", "adjoint", "movedim", "moveaxis",
+        "reshape", "flatten", "ravel", "unflatten", "squeeze", "unsqueeze", "broadcast_to",
+        "broadcast_shapes", "broadcast_tensors", "narrow", "select", "unbind", "split", "chunk",
+        "tensor_split", "as_strided", "diagonal", "cat", "concat", "concatenate", "stack",
+        "hstack", "vstack", "row_stack", "dstack", "column_stack", "atleast_1d", "atleast_2d",
+        "atleast_3d", "tile", "flip", "fliplr", "flipud", "roll", "rot90", "tril", "triu",
+        "diag_embed", "diag", "trace", "split_with_sizes",
+    ],
+    "method": [
+        "permute", "transpose", "swapaxes", "swapdims", "t", "adjoint", "movedim", "moveaxis",
+        "reshape", "flatten", "ravel", "unflatten", "squeeze", "unsqueeze", "broadcast_to",
+        "narrow", "select", "unbind", "split", "chunk", "tensor_split", "as_strided", "diagonal",
+        "tile", "flip", "fliplr", "flipud", "roll", "rot90", "tril", "triu", "diag_embed", "diag",
+        "trace", "view_as", "reshape_as", "expand_as", "unfold", "split_with_sizes",
+    ],
+    "inplace": [
+        "tril", "triu", "transpose", "t", "squeeze", "unsqueeze", "swapaxes", "swapdims",
+    ],
+}

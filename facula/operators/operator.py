@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from itertools import count
+from types import MethodType
 from typing import Any
 
 from facula.autograd.handle import TensorBase, wrap
@@ -151,8 +152,8 @@ class Operator:
     def __repr__(self) -> str:
         return f"<facula operator {self.__name__}>"
 
-    def __reduce__(self):
-        return self.__name__
+    def __get__(self, instance, owner=None):
+        return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args, **kwargs):
         if kwargs or len(args) != self.arity:

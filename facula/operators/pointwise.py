@@ -454,3 +454,39 @@ def heaviside(input, values):
     """0 below zero, 1 above, ``values`` at zero."""
     one, zero = full_like_one(input), zero_like(input)
     return _select(input == 0, values, _select(input > 0, one, zero))
+
+
+arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
+
+
+NAMESPACES = {
+    "torch": [
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos",
+        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
+        "erfc", "erfinv", "lgamma", "digamma", "floor", "ceil", "trunc", "fix", "round", "neg",
+        "negative", "abs", "absolute", "sign", "sgn", "square", "reciprocal", "sigmoid", "logit",
+        "frac", "deg2rad", "rad2deg", "isnan", "isinf", "isposinf", "isneginf", "isfinite",
+        "isreal", "signbit", "clamp", "clip", "clamp_min", "clamp_max", "hypot", "lerp",
+        "addcmul", "addcdiv", "logaddexp", "xlogy", "sinc", "nan_to_num", "copysign", "nextafter",
+        "float_power", "heaviside", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
+    ],
+    "method": [
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos",
+        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
+        "erfc", "erfinv", "lgamma", "digamma", "floor", "ceil", "trunc", "fix", "round", "neg",
+        "negative", "abs", "absolute", "sign", "sgn", "square", "reciprocal", "sigmoid", "logit",
+        "frac", "deg2rad", "rad2deg", "isnan", "isinf", "isposinf", "isneginf", "isfinite",
+        "isreal", "signbit", "clamp", "clip", "clamp_min", "clamp_max", "hypot", "lerp",
+        "addcmul", "addcdiv", "logaddexp", "xlogy", "sinc", "nan_to_num", "copysign", "nextafter",
+        "float_power", "heaviside", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
+    ],
+    "inplace": [
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos",
+        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
+        "erfc", "erfinv", "lgamma", "digamma", "floor", "ceil", "trunc", "fix", "round", "neg",
+        "negative", "abs", "absolute", "sign", "sgn", "square", "reciprocal", "sigmoid", "logit",
+        "frac", "deg2rad", "rad2deg", "clamp", "clip", "clamp_min", "clamp_max", "hypot", "lerp",
+        "addcmul", "addcdiv", "xlogy", "sinc", "nan_to_num", "copysign", "nextafter",
+        "float_power", "heaviside", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
+    ],
+}

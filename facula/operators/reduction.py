@@ -691,3 +691,20 @@ def _norm_grad(g, input, out, ord, dim, keepdim):
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """The ``ord``-norm of vectors: (sum |x|^ord)^(1/ord)."""
     return _vector_norm(x, (float(ord),), dim, keepdim, dtype)
+
+
+NAMESPACES = {
+    "torch": [
+        "sum", "mean", "prod", "amax", "amin", "aminmax", "max", "min", "argmax", "argmin", "all",
+        "any", "nansum", "nanmean", "count_nonzero", "var", "std", "var_mean", "std_mean",
+        "logsumexp", "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin",
+    ],
+    "method": [
+        "sum", "mean", "prod", "amax", "amin", "aminmax", "max", "min", "argmax", "argmin", "all",
+        "any", "nansum", "nanmean", "count_nonzero", "var", "std", "logsumexp", "cumsum",
+        "cumprod", "logcumsumexp", "cummax", "cummin",
+    ],
+    "inplace": [
+        "cumsum", "cumprod",
+    ],
+}

@@ -37,7 +37,7 @@ def write(value: Any, stream: IO[bytes], pickle_module: Any, protocol: int) -> N
     stream.write(pickle.dumps([storage.key for storage in storages], protocol))
     for storage in storages:
         stream.write(struct.pack("<q", storage.count))
-        stream.write(memoryview(storage.data))
+        stream.write(storage.data.data)
 
 
 def read(stream: IO[bytes], make_reader: MakeReader, place: Callable[[LoadedStorage], Any]) -> Any:

@@ -30,7 +30,7 @@ def make_dtype(code: Any, align: Any = False, copy: Any = True) -> np.dtype:
         raise _refuse(f"the NumPy dtype {code!r}") from None
 
 
-def set_dtype_state(dtype: np.dtype, state: Any) -> None:
+def set_dtype_state(dtype: Any, state: Any) -> None:
     """Set a dtype's byte order (and date unit); refuses structured and object dtypes."""
     plain = (
         isinstance(state, tuple)

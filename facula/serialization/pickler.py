@@ -83,14 +83,15 @@ class _Names:
         facts = tensor_io.describe(tensor)
         storage = self._storage_of(facts)
         requires_grad = facts.requires_grad and not facts.is_parameter
-        arguments = (storage, facts.offset, facts.size, facts.stride, requires_grad)
+        arguments: tuple = (storage, facts.offset, facts.size, facts.stride, requires_grad)
         arguments += (collections.OrderedDict(),)
         function = _REBUILD_V2
         if storage.dtype_name is None:
             function = _REBUILD_V3
             arguments += (TorchGlobal("torch", facts.dtype_name),)
         if facts.is_parameter:
-            data, hooks = _Call(function, arguments), collections.OrderedDict()
+            data = _Call(function, arguments)
+            hooks: dict = collections.OrderedDict()
             if not facts.attributes:
                 return _REBUILD_PARAMETER, (data, facts.requires_grad, hooks)
             return _REBUILD_PARAMETER_STATE, (data, facts.requires_grad, hooks, facts.attributes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -24,10 +25,11 @@ from facula.nn.parameter import (
 )
 from facula.runtime.recorder import compute
 from facula.runtime.value import Value
-from facula.serialization.storages import LoadedStorage
-from facula.tensors import return_types
+from facula.serialization.storages import LoadedStorage, TorchGlobal
+from facula.tensors import conversion, return_types
 
 Tensor = tensors.Tensor
+_GET_LAYOUT = TorchGlobal("torch.serialization", "_get_layout")
 
 
 class TensorFacts(NamedTuple):
@@ -111,7 +113,7 @@ def rebuild(
 ) -> Any:
     """Make a tensor over a loaded storage; all tensors over one storage share its memory."""
     dtype = dtypes.by_name(dtype_name)
-    owner = storage.owners.get(dtype_name)
+    owner: Any = storage.owners.get(dtype_name)
     first = owner is None
     if first:
         flat = _from_bits(storage.data, dtype)
@@ -165,7 +167,17 @@ def reduce_other(item: Any) -> Any:
     if isinstance(item, tensors.Generator):
         state = (item.initial_seed(), None, item.get_state())
         return tensors.Generator, (item.device,), state
+    if isinstance(item, conversion.layout):
+        return _GET_LAYOUT, (repr(item),)
     return NotImplemented
+
+
+def _layout_named(name: Any) -> Any:
+    """Undo the form in which layouts are saved, e.g. "torch.strided"."""
+    for layout in (conversion.strided, conversion.sparse_coo):
+        if name == repr(layout):
+            return layout
+    raise pickle.UnpicklingError(f"unknown tensor layout {name!r}")
 
 
 def callables() -> dict[str, Callable[..., Any]]:
@@ -174,6 +186,7 @@ def callables() -> dict[str, Callable[..., Any]]:
         "torch.Size": Size,
         "torch.device": device,
         "torch._C.Generator": tensors.Generator,
+        "torch.serialization._get_layout": _layout_named,
         "torch.nn.parameter.UninitializedParameter": UninitializedParameter,
     }
     for kind in return_types.all_return_types:

@@ -58,11 +58,15 @@ def _advice(full: str) -> str:
     )
 
 
-class StrictUnpickler(pickle._Unpickler):  # type: ignore[name-defined]
+# Python's own unpickler written in Python: the only one whose steps can be changed one by one.
+_Machine: Any = pickle._Unpickler  # type: ignore[attr-defined]
+
+
+class StrictUnpickler(_Machine):
     """Unpickles tensors and plain data only; anything else raises pickle.UnpicklingError."""
 
     dispatch = _Dispatch(
-        (getattr(pickle, name)[0], pickle._Unpickler.dispatch[getattr(pickle, name)[0]])  # type: ignore[attr-defined]
+        (getattr(pickle, name)[0], _Machine.dispatch[getattr(pickle, name)[0]])
         for name in _OPCODES.split()
     )
 
@@ -249,6 +253,7 @@ def mentioned_globals(body: bytes) -> list[str]:
     found: dict[str, None] = {}
     strings: list[str] = []
     memo: dict[int, str] = {}
+    argument: Any
     for opcode, argument, _ in pickletools.genops(body):
         if opcode.name == "GLOBAL":
             found[allowlist.full_name(*argument.split(" ", 1))] = None

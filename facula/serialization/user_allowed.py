@@ -58,9 +58,9 @@ def allowed_by_name() -> dict[str, Any]:
             item, name = entry
             found[name] = item
             continue
-        module = getattr(entry, "__module__", None)
-        name = getattr(entry, "__qualname__", getattr(entry, "__name__", None))
-        if module is None or name is None:
+        module: Any = getattr(entry, "__module__", None)
+        name = getattr(entry, "__qualname__", getattr(entry, "__name__", ""))
+        if module is None or not name:
             raise TypeError(f"safe globals must be classes or functions, got {entry!r}")
         found[f"{module}.{name}"] = entry
         found[".".join(names.to_torch(module, name))] = entry

@@ -167,7 +167,7 @@ class ZipReader:
         start = self._data_start(entry, name)
         if self._map is not None:
             return np.frombuffer(self._map, np.uint8, entry.file_size, start)
-        data = np.empty(entry.file_size, np.uint8)
+        data: Any = np.empty(entry.file_size, np.uint8)
         self._stream.seek(start)
         got = _read_into(self._stream, memoryview(data))
         if got < entry.file_size:

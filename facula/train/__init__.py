@@ -10,6 +10,5 @@ from facula.train.digits import Digits as Digits
 from facula.train.errors import TrainError as TrainError
 from facula.train.job import run_job as run_job
 from facula.train.models import MLP as MLP
-from facula.train.models import LeNet as LeNet
 from facula.train.trainer import EpochRecord as EpochRecord
 from facula.train.trainer import Trainer as Trainer

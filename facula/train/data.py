@@ -100,7 +100,7 @@ def load_data(name: str, model: str, root: Path) -> ImageData:
 
 
 def _load_digits(model: str) -> ImageData:
-    size, colour = image_size(model, 16), wants_colour(model)
+    size, colour = image_size(model, 24), wants_colour(model)
     parts = [_digit_tensors(Digits(train), size) for train in (True, False)]
     pixels = parts[0][0]
     mean, std = float(pixels.mean()), float(pixels.std())

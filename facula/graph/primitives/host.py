@@ -1,11 +1,17 @@
-"""Host calls: linear algebra that runs in LAPACK (through NumPy) on every engine."""
+"""Host calls: linear algebra that runs in LAPACK (through NumPy) on every engine.
+
+A routine that can fail returns ``info`` (int32, one for each matrix) as LAPACK does, and never
+raises: the operator looks at it, so that the error is raised on the user's line.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
+from facula.base import dtypes
 from facula.base.dtypes import COMPLEX, FLOAT
 from facula.graph.primitive import Primitive, register
+from facula.graph.primitives import dense
 from facula.graph.spec import Spec, spec
 
 FLOATS = frozenset((FLOAT, COMPLEX))
@@ -18,8 +24,8 @@ def host_call(name, infer, reference, doc=""):
     )
 
 
-def _same(specs, params) -> Spec:
-    return specs[0]
+def _info(a: Spec) -> Spec:
+    return spec(a.shape[:-2], dtypes.int32)
 
 
 def _infer_svd(specs, params):
@@ -31,32 +37,43 @@ def _infer_svd(specs, params):
         spec((*batch, m, m if full else k), a.dtype),
         spec((*batch, k), a.dtype.to_real()),
         spec((*batch, n if full else k, n), a.dtype),
+        _info(a),
     )
 
 
-svd = host_call("svd", _infer_svd, lambda p, a: tuple(np.linalg.svd(a, p["full_matrices"])))
+svd = host_call(
+    "svd",
+    _infer_svd,
+    lambda p, a: dense.each(lambda x: np.linalg.svd(x, p["full_matrices"]), a, like=_infer_svd, params=p),
+    "(U, S, Vh, info) by LAPACK's gesdd.",
+)
 
 
 def _infer_eigh(specs, params):
     a = specs[0]
-    return spec(a.shape[:-1], a.dtype.to_real()), a
+    return spec(a.shape[:-1], a.dtype.to_real()), a, _info(a)
 
 
-eigh = host_call("eigh", _infer_eigh, lambda p, a: tuple(np.linalg.eigh(a, p["uplo"])))
+eigh = host_call(
+    "eigh",
+    _infer_eigh,
+    lambda p, a: dense.each(lambda x: np.linalg.eigh(x, p["uplo"]), a, like=_infer_eigh, params=p),
+    "(eigenvalues, eigenvectors, info) of Hermitian matrices, one triangle read.",
+)
 
 
 def _infer_eig(specs, params):
     a = specs[0]
-    return spec(a.shape[:-1], a.dtype.to_complex()), spec(a.shape, a.dtype.to_complex())
+    wide = a.dtype.to_complex()
+    return spec(a.shape[:-1], wide), spec(a.shape, wide), _info(a)
 
 
-def _eig(params, a):
-    values, vectors = np.linalg.eig(a)
-    wide = np.complex64 if a.dtype in (np.float32, np.complex64) else np.complex128
-    return values.astype(wide), vectors.astype(wide)
-
-
-eig = host_call("eig", _infer_eig, _eig)
+eig = host_call(
+    "eig",
+    _infer_eig,
+    lambda p, a: dense.each(np.linalg.eig, a, like=_infer_eig, params=p),
+    "(eigenvalues, eigenvectors, info) of square matrices; always complex.",
+)
 
 
 def _infer_qr(specs, params):
@@ -67,13 +84,68 @@ def _infer_qr(specs, params):
 
 
 qr = host_call("qr", _infer_qr, lambda p, a: tuple(np.linalg.qr(a, p["mode"])))
-cholesky = host_call("cholesky", _same, lambda p, a: np.linalg.cholesky(a))
-inverse = host_call("inverse", _same, lambda p, a: np.linalg.inv(a))
-solve = host_call("solve", lambda specs, params: specs[1], lambda p, a, b: np.linalg.solve(a, b))
+
+
+def _with_info(specs, params):
+    return specs[0], _info(specs[0])
+
+
+cholesky = host_call(
+    "cholesky",
+    _with_info,
+    lambda p, a: dense.cholesky(a),
+    "(L, info) from the lower triangle; info is the order of the first minor that is not positive.",
+)
+inverse = host_call(
+    "inverse",
+    _with_info,
+    lambda p, a: dense.inverse(a),
+    "(inverse, info); info is the 1-based place of the first zero pivot.",
+)
+
+
+def _infer_solve(specs, params):
+    a, b = specs
+    batch = a.shape[:-2] if len(a.shape) >= len(b.shape) else b.shape[:-2]
+    return spec((*batch, *b.shape[-2:]), b.dtype), _info(a)
+
+
+solve = host_call(
+    "solve", _infer_solve, lambda p, a, b: dense.solve(a, b), "(A^-1 B, info); batches are equal."
+)
+
+
+def _infer_lu(specs, params):
+    a = specs[0]
+    k = min(a.shape[-2:])
+    return a, spec((*a.shape[:-2], k), dtypes.int32), _info(a)
+
+
+lu = host_call(
+    "lu",
+    _infer_lu,
+    lambda p, a: dense.lu(a),
+    "(L and U in one matrix, pivots counted from 1, info), partial pivoting.",
+)
+solve_triangular = host_call(
+    "solve_triangular",
+    lambda specs, params: specs[1],
+    lambda p, a, b: dense.solve_triangular(a, b, p["upper"], p["unit"]),
+    "A^-1 B for triangular A; batches are equal.",
+)
 det = host_call(
     "det",
     lambda specs, params: spec(specs[0].shape[:-2], specs[0].dtype),
     lambda p, a: np.asarray(np.linalg.det(a), dtype=a.dtype),
+)
+cofactors = host_call(
+    "cofactors",
+    lambda specs, params: specs[0],
+    lambda p, a: dense.cofactors(a),
+    "The matrix of cofactors: the derivative of the determinant, also of singular matrices.",
+)
+matrix_exp = host_call(
+    "matrix_exp", lambda specs, params: specs[0], lambda p, a: dense.matrix_exp(a), "exp(A)."
 )
 
 

@@ -295,9 +295,10 @@ class BackwardHookFunction(Function):
     @staticmethod
     def forward(ctx: Any, callback: Callable, *values: Tensor) -> tuple[Tensor, ...]:
         ctx.callback = callback
-        ctx.set_materialize_grads(False)
-        ctx.mark_non_differentiable(*(v for v in values if not v.requires_grad))
-        return tuple(v.view_as(v) if v.requires_grad else v.detach() for v in values)
+        passed = tuple(v.view_as(v) for v in values)
+        fixed = [out for out, v in zip(passed, values) if not v.requires_grad]
+        ctx.mark_non_differentiable(*fixed)
+        return passed
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
@@ -347,6 +348,12 @@ class BackwardHook:
         return tuple(grad_outputs[i] for i in places)
 
     def _call_without_inputs(self) -> None:
+        if self.hooks:
+            warnings.warn(
+                "Full backward hook is firing when gradients are computed with respect to module "
+                "outputs since no inputs require gradients.",
+                stacklevel=5,
+            )
         grad_inputs = (None,) * self.n_inputs
         for hook in self.hooks:
             new = hook(self.module, grad_inputs, self.grad_outputs)

@@ -1,0 +1,38 @@
+"""Anomaly detection: find the forward line whose gradient failed."""
+
+from __future__ import annotations
+
+from facula.autograd.modes import modes
+
+
+class set_detect_anomaly:
+    """Switch anomaly detection on or off; as a context, for its block."""
+
+    def __init__(self, mode: bool, check_nan: bool = True):
+        self._before = (modes.anomaly, modes.anomaly_nan)
+        modes.anomaly, modes.anomaly_nan = bool(mode), check_nan
+
+    def __enter__(self):
+        return None
+
+    def __exit__(self, *exc):
+        modes.anomaly, modes.anomaly_nan = self._before
+
+
+class detect_anomaly:
+    """Within it, a backward pass that fails or makes NaN names the forward line at fault."""
+
+    def __init__(self, check_nan: bool = True):
+        self._check_nan = check_nan
+
+    def __enter__(self):
+        self._before = (modes.anomaly, modes.anomaly_nan)
+        modes.anomaly, modes.anomaly_nan = True, self._check_nan
+
+    def __exit__(self, *exc):
+        modes.anomaly, modes.anomaly_nan = self._before
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether anomaly detection is on."""
+    return modes.anomaly

@@ -1,0 +1,536 @@
+"""Matrix factorisations: Cholesky, QR, SVD, eigenvalues, LU."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facula.autograd.modes import modes
+from facula.base import dtypes
+from facula.graph.primitives import elementwise as e
+from facula.graph.primitives import host
+from facula.graph.primitives import reduction as r
+from facula.operators import kit
+from facula.operators.arithmetic import _select
+from facula.operators.basic import conj, real_part, zero_like
+from facula.operators.linear_algebra import (
+    as_complex,
+    check_matrix,
+    check_square,
+    column,
+    diagonal_of,
+    dtype_of,
+    halved_tril,
+    hermitian,
+    identity_like,
+    is_complex,
+    matmul,
+    quotient,
+    raise_if_failed,
+    row,
+    shape_of,
+    swapped,
+    tril,
+    triu,
+)
+from facula.operators.linear_algebra_solve import _solve_raw, _solve_triangular
+from facula.operators.movement import cat, diag_embed, narrow
+from facula.operators.operator import operator
+from facula.operators.results import result
+
+# Cholesky ---------------------------------------------------------------------------------------
+
+
+def _cholesky_grad(g, out, upper):
+    """Murray (2016): A' = L^-H sym(phi(L^H g)) L^-1."""
+    low = hermitian(out) if upper else out
+    grad = hermitian(g) if upper else g
+    phi = halved_tril(matmul(hermitian(low), grad))
+    phi = (phi + hermitian(phi)) * 0.5
+    half = _solve_triangular(hermitian(low), phi, True, False)
+    return hermitian(_solve_triangular(hermitian(low), hermitian(half), True, False))
+
+
+def _cholesky_body(input, upper):
+    a = hermitian(input) if upper else input
+    out, info = kit.bind(host.cholesky, a)
+    return (hermitian(out) if upper else out), info
+
+
+@operator(name="LinalgCholeskyEx", derivative={"input": lambda g, out, upper: _cholesky_grad(g, out, upper)})
+def _cholesky_ex(input, upper: bool):
+    return _cholesky_body(input, upper)
+
+
+@operator(name="Cholesky", derivative={"input": lambda g, out, upper: _cholesky_grad(g, out, upper)})
+def _cholesky(input, upper: bool):
+    return _cholesky_body(input, upper)
+
+
+def _not_positive(order):
+    return (
+        "The factorization could not be completed because the input is not positive-definite (the "
+        f"leading minor of order {order} is not positive-definite)."
+    )
+
+
+def linalg_cholesky(A, *, upper=False):
+    """The lower (or upper) triangular factor of positive-definite matrices, A = L L^H.
+
+    >>> import facula as torch
+    >>> torch.linalg.cholesky(torch.tensor([[4.0, 2.0], [2.0, 5.0]]))
+    tensor([[2., 0.],
+            [1., 2.]])
+    """
+    check_square("linalg.cholesky", A)
+    out, info = _cholesky_ex(A, bool(upper))
+    raise_if_failed("linalg.cholesky", info, _not_positive)
+    return out
+
+
+def linalg_cholesky_ex(A, *, upper=False, check_errors=False):
+    """``cholesky`` that reports failure in ``info`` instead of raising."""
+    check_square("linalg.cholesky_ex", A)
+    out, info = _cholesky_ex(A, bool(upper))
+    if check_errors:
+        raise_if_failed("linalg.cholesky_ex", info, _not_positive)
+    return result("linalg_cholesky_ex", (out, info))
+
+
+def cholesky(input, upper=False):
+    """The Cholesky factor, under the older name."""
+    check_square("cholesky", input)
+    out, info = _cholesky(input, bool(upper))
+    raise_if_failed("cholesky", info, _not_positive)
+    return out
+
+
+# QR ---------------------------------------------------------------------------------------------
+
+
+def _qr_grad(gs, input, outs, mode):
+    m, n = shape_of(input)[-2:]
+    if mode == "r":
+        raise RuntimeError(
+            "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please "
+            "use linalg.qr(A, mode='reduced') if you are going to require its derivative."
+        )
+    if mode == "complete" and m > n:
+        raise RuntimeError(
+            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
+        )
+    (g_q, g_r), (q, r_) = gs[:2], outs[:2]
+    if m >= n:
+        return {"input": _tall_qr_grad(g_q, g_r, q, r_)}
+    # A = [X Y], R = [U V], X = Q U and Y = Q V: V's gradient flows to Y and, through Q, to X.
+    right = narrow(input, -1, m, n - m)
+    g_v = narrow(g_r, -1, m, n - m)
+    g_q = g_q + matmul(right, hermitian(g_v))
+    left = _tall_qr_grad(g_q, narrow(g_r, -1, 0, m), q, narrow(r_, -1, 0, m))
+    return {"input": cat([left, matmul(q, g_v)], -1)}
+
+
+def _tall_qr_grad(g_q, g_r, q, r_):
+    """Walter and Lehmann (2018): (gQ + Q copyltu(M)) R^-H with M = R gR^H - gQ^H Q."""
+    inner = matmul(g_r, hermitian(r_)) - matmul(hermitian(q), g_q)
+    upper = triu(inner)
+    balanced = upper + hermitian(upper)
+    real_diagonal = diagonal_of(inner)
+    if is_complex(inner):
+        real_diagonal = as_complex(real_part(real_diagonal))
+    twice = diagonal_of(balanced)
+    balanced = balanced - diag_embed(twice) + diag_embed(real_diagonal)
+    return hermitian(_solve_triangular(r_, hermitian(g_q + matmul(q, balanced)), True, False))
+
+
+@operator(name="LinalgQr", derivative=_qr_grad)
+def _qr(input, mode: str):
+    if mode == "r":
+        q, out = kit.bind(host.qr, input, mode="reduced")
+        return kit.full((0,), 0, dtype_of(input)), out
+    return kit.bind(host.qr, input, mode=mode)
+
+
+def linalg_qr(A, mode="reduced"):
+    """Q (orthonormal columns) and R (upper triangular) with A = Q R.
+
+    ``mode`` is "reduced", "complete" (Q square) or "r" (only R; Q is empty).
+    """
+    check_matrix("linalg.qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or "
+            "'complete'"
+        )
+    return result("linalg_qr", _qr(A, mode))
+
+
+def qr(input, some=True):
+    """QR under the older name: ``some=False`` is mode "complete"."""
+    check_matrix("linalg.qr", input)
+    return result("qr", _qr(input, "reduced" if some else "complete"))
+
+
+# SVD --------------------------------------------------------------------------------------------
+
+
+def _svd_grad(gs, outs, input):
+    """Wan and Zhang (2019), with the terms outside the column and row space."""
+    m, n = shape_of(input)[-2:]
+    k = min(m, n)
+    g_u, g_s, g_vh = gs[:3]
+    u, s, vh = outs[:3]
+    g_u, u = narrow(g_u, -1, 0, k), narrow(u, -1, 0, k)
+    g_vh, vh = narrow(g_vh, -2, 0, k), narrow(vh, -2, 0, k)
+    in_u = _skew(matmul(hermitian(u), g_u))
+    in_v = _skew(matmul(vh, hermitian(g_vh)))
+    squares = s * s
+    gaps = row(squares) - column(squares)
+    core = in_u * row(s) + column(s) * in_v
+    core = quotient(core - diag_embed(diagonal_of(core)), gaps) + diag_embed(g_s)
+    if is_complex(input):
+        core = core + diag_embed(quotient(diagonal_of(in_u), 2 * s))
+    if m > k:
+        over = quotient(g_u, row(s))
+        grad = matmul(u, core) + over - matmul(u, matmul(hermitian(u), over))
+        return {"input": matmul(grad, vh)}
+    if n > k:
+        over = quotient(g_vh, column(s))
+        grad = matmul(core, vh) + over - matmul(matmul(over, hermitian(vh)), vh)
+        return {"input": matmul(u, grad)}
+    return {"input": matmul(matmul(u, core), vh)}
+
+
+def _skew(x):
+    return x - hermitian(x)
+
+
+@operator(name="LinalgSvd", derivative=_svd_grad)
+def _svd(input, full_matrices: bool):
+    return kit.bind(host.svd, input, full_matrices=full_matrices)
+
+
+def _checked_svd(A, full_matrices):
+    check_matrix("linalg.svd", A)
+    u, s, vh, info = _svd(A, full_matrices)
+    raise_if_failed(
+        "linalg.svd",
+        info,
+        lambda code: "The algorithm failed to converge because the input matrix contained "
+        "non-finite values.",
+    )
+    return u, s, vh
+
+
+def linalg_svd(A, full_matrices=True, *, driver=None):
+    """U, the singular values (descending) and V^H with A = U diag(S) V^H.
+
+    >>> import facula as torch
+    >>> torch.linalg.svd(torch.tensor([[0.0, 2.0], [1.0, 0.0]])).S
+    tensor([2., 1.])
+    """
+    return result("linalg_svd", _checked_svd(A, bool(full_matrices)))
+
+
+def linalg_svdvals(A, *, driver=None):
+    """The singular values, in descending order."""
+    return _checked_svd(A, False)[1]
+
+
+def svd(input, some=True, compute_uv=True):
+    """U, S and V (not V^H); ``some`` keeps only as many columns as there are singular values."""
+    if len(shape_of(input)) < 2:
+        raise RuntimeError(
+            f"linalg.svd: input should have at least 2 dimensions, but has {len(shape_of(input))} "
+            "dimensions instead"
+        )
+    u, s, vh = _checked_svd(input, not some or not compute_uv)
+    if not compute_uv:
+        return result("svd", (zero_like(u), s, zero_like(swapped(vh))))
+    return result("svd", (u, s, adjoint_view(vh)))
+
+
+def adjoint_view(x):
+    """The conjugate transpose, a view where nothing has to be conjugated."""
+    return conj(x.transpose(-2, -1))
+
+
+# Eigenvalues ------------------------------------------------------------------------------------
+
+
+def _eigh_grad(gs, outs):
+    values, vectors = outs[:2]
+    turned = matmul(hermitian(vectors), gs[1])
+    turned = (turned - hermitian(turned)) * 0.5
+    core = turned - diag_embed(diagonal_of(turned))
+    core = quotient(core, row(values) - column(values)) + diag_embed(gs[0])
+    return {"input": matmul(matmul(vectors, core), hermitian(vectors))}
+
+
+@operator(name="LinalgEigh", derivative=_eigh_grad)
+def _eigh(input, uplo: str):
+    return kit.bind(host.eigh, input, uplo=uplo)
+
+
+def _checked_eigh(A, UPLO):
+    check_square("linalg.eigh", A)
+    if str(UPLO).upper() not in ("L", "U"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    values, vectors, info = _eigh(A, UPLO.upper())
+    raise_if_failed(
+        "linalg.eigh",
+        info,
+        lambda code: "The algorithm failed to converge because the input matrix is ill-conditioned "
+        f"or has too many repeated eigenvalues (error code: {code}).",
+    )
+    return values, vectors
+
+
+def linalg_eigh(A, UPLO="L"):
+    """Eigenvalues (ascending) and eigenvectors (columns) of Hermitian matrices."""
+    return result("linalg_eigh", _checked_eigh(A, UPLO))
+
+
+def linalg_eigvalsh(A, UPLO="L"):
+    """Eigenvalues of Hermitian matrices, ascending."""
+    return _checked_eigh(A, UPLO)[0]
+
+
+def _eig_grad(gs, outs):
+    values, vectors = outs[:2]
+    turned = matmul(hermitian(vectors), gs[1])
+    lengths = as_complex(real_part(diagonal_of(turned)))
+    turned = turned - matmul(hermitian(vectors), vectors * row(lengths))
+    core = turned - diag_embed(diagonal_of(turned))
+    gaps = conj(values)
+    core = quotient(core, row(gaps) - column(gaps)) + diag_embed(gs[0])
+    grad = _solve_raw(hermitian(vectors), matmul(core, hermitian(vectors)), True)[0]
+    return {"input": grad}
+
+
+@operator(name="LinalgEig", derivative=_eig_grad)
+def _eig(input):
+    return kit.bind(host.eig, input)
+
+
+def _checked_eig(name, A):
+    check_square(name, A)
+    values, vectors, info = _eig(A)
+    if modes.trace is None and np.asarray(info._buffer()).any():
+        raise RuntimeError(f"torch.{name}: input tensor should not contain infs or NaNs.")
+    return values, vectors
+
+
+def linalg_eig(A):
+    """Eigenvalues and eigenvectors (columns) of square matrices; complex."""
+    return result("linalg_eig", _checked_eig("linalg.eig", A))
+
+
+def linalg_eigvals(A):
+    """Eigenvalues of square matrices; complex."""
+    return _checked_eig("linalg.eigvals", A)[0]
+
+
+# LU ---------------------------------------------------------------------------------------------
+
+
+def _lu_grad(g_l, g_u, p, low, up):
+    """Gradient of A from those of L and U, where A = P L U."""
+    m, k = shape_of(low)[-2:]
+    n = shape_of(up)[-1]
+    low1, up1 = narrow(low, -2, 0, k), narrow(up, -1, 0, k)
+    strict = matmul(hermitian(low1), narrow(g_l, -2, 0, k))
+    upper = matmul(narrow(g_u, -1, 0, k), hermitian(up1))
+    if n > k:
+        g_u2 = narrow(g_u, -1, k, n - k)
+        strict = strict - matmul(g_u2, hermitian(narrow(up, -1, k, n - k)))
+    if m > k:
+        g_l2 = narrow(g_l, -2, k, m - k)
+        upper = upper - matmul(hermitian(narrow(low, -2, k, m - k)), g_l2)
+    core = tril(strict, -1) + triu(upper)
+    core = hermitian(_solve_triangular(up1, hermitian(core), True, False))
+    if n > k:
+        core = cat([core, g_u2], -1)
+    top = _solve_triangular(hermitian(low1), core, True, True)
+    if m > k:
+        bottom = hermitian(_solve_triangular(up1, hermitian(g_l2), True, False))
+        # L2 depends on U alone here: its own part of A is gL2 U^-H.
+        top = cat([top, bottom], -2)
+    return matmul(p, top)
+
+
+@operator(
+    name="LinalgLu",
+    derivative=lambda gs, outs: {"input": _lu_grad(gs[1], gs[2], outs[0], outs[1], outs[2])},
+)
+def _lu(input):
+    packed, pivots, _ = kit.bind(host.lu, input)
+    return _unpacked(packed, pivots)
+
+
+def _unpacked(packed, pivots):
+    m, n = shape_of(packed)[-2:]
+    k = min(m, n)
+    left, right = narrow(packed, -1, 0, k), narrow(packed, -2, 0, k)
+    return _permutation(pivots, m, dtype_of(packed)), _with_unit_diagonal(left), triu(right)
+
+
+def _with_unit_diagonal(x):
+    return tril(x, -1) + identity_like(x)
+
+
+def _permutation(pivots, m, own):
+    """P with A = P L U: row exchanges, applied to the identity last to first."""
+    batch, k = shape_of(pivots)[:-1], shape_of(pivots)[-1]
+    eye = kit.broadcast_to(kit.table(np.eye(m, dtype=own.numpy), own), (*batch, m, m))
+    places = kit.table(np.arange(m), dtypes.int32)
+    order = kit.broadcast_to(places, (*batch, m))
+    for i in range(k):
+        # Exchange entries i and pivot - 1 of the order.
+        target = kit.bind(e.sub, narrow(pivots, -1, i, 1), kit.number(1, dtypes.int32))
+        here = kit.bind(e.equal, places, kit.number(i, dtypes.int32))
+        there = kit.bind(e.equal, kit.broadcast_to(places, (*batch, m)), target)
+        at_there = _picked(order, there)
+        at_here = narrow(order, -1, i, 1)
+        order = _select(there, kit.broadcast_to(at_here, (*batch, m)), order)
+        order = _select(here, kit.broadcast_to(at_there, (*batch, m)), order)
+    rows = kit.broadcast_to(kit.reshape(places, (m, 1)), (*batch, m, m))
+    hits = kit.bind(e.equal, rows, kit.broadcast_to(kit.reshape(order, (*batch, 1, m)), (*batch, m, m)))
+    return _select(hits, eye * 0 + 1, eye * 0)
+
+
+def _picked(order, mask):
+    chosen = _select(mask, order, kit.number(0, dtypes.int32))
+    axis = len(shape_of(order)) - 1
+    total = kit.bind(r.total, chosen, axes=(axis,))
+    return kit.reshape(total, (*shape_of(order)[:-1], 1))
+
+
+def _check_lu(name, A, pivot):
+    if len(shape_of(A)) < 2:
+        raise RuntimeError(
+            f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(shape_of(A))} instead"
+        )
+    check_matrix(name, A)
+    if not pivot:
+        raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
+
+
+def linalg_lu(A, *, pivot=True):
+    """P, L, U with A = P L U: a permutation, unit lower and upper triangular matrices."""
+    _check_lu("linalg.lu", A, pivot)
+    return result("linalg_lu", _lu(A))
+
+
+def _lu_factor_grad(g, outs, input):
+    m, n = shape_of(input)[-2:]
+    k = min(m, n)
+    p, low, up = lu_unpack_parts(outs[0], outs[1])
+    g_l = tril(narrow(g, -1, 0, k), -1)
+    g_u = triu(narrow(g, -2, 0, k))
+    return {"input": _lu_grad(g_l, g_u, p, low, up)}
+
+
+@operator(name="LinalgLuFactorEx", derivative=_lu_factor_grad)
+def _lu_factor(input):
+    return kit.bind(host.lu, input)
+
+
+def linalg_lu_factor(A, *, pivot=True):
+    """L and U packed in one matrix, and the pivots (counted from 1)."""
+    _check_lu("torch.lu_factor", A, pivot)
+    packed, pivots, info = _lu_factor(A)
+    raise_if_failed("torch.linalg.lu_factor", info, _zero_pivot, RuntimeError)
+    return result("linalg_lu_factor", (packed, pivots))
+
+
+def _zero_pivot(i):
+    return (
+        f"U[{i},{i}] is zero and using it on lu_solve would result in a division by zero. If you "
+        "still want to perform the factorization, consider calling linalg.lu(A, pivot) or "
+        "linalg.lu_factor_ex(A, pivot)"
+    )
+
+
+def linalg_lu_factor_ex(A, *, pivot=True, check_errors=False):
+    """``lu_factor`` that reports a zero pivot in ``info`` instead of raising."""
+    _check_lu("torch.lu_factor", A, pivot)
+    packed, pivots, info = _lu_factor(A)
+    if check_errors:
+        raise_if_failed("torch.linalg.lu_factor_ex", info, _zero_pivot, RuntimeError)
+    return result("linalg_lu_factor_ex", (packed, pivots, info))
+
+
+def lu(A, pivot=True, get_infos=False):
+    """``linalg.lu_factor`` under the older name, with ``info`` if asked."""
+    packed, pivots, info = linalg_lu_factor_ex(A, pivot=pivot, check_errors=not get_infos)
+    return (packed, pivots, info) if get_infos else (packed, pivots)
+
+
+@operator(name="LuUnpack")
+def lu_unpack_parts(LU_data, LU_pivots):
+    return _unpacked(LU_data, LU_pivots)
+
+
+def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
+    """P, L, U from a packed factorisation; parts that are not wanted are empty."""
+    if dtype_of(LU_pivots) is not dtypes.int32:
+        raise RuntimeError(
+            "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype"
+        )
+    p, low, up = lu_unpack_parts(LU_data, LU_pivots)
+    empty = narrow(_flat(LU_data), 0, 0, 0)
+    parts = (p if unpack_pivots else empty, low if unpack_data else empty, up if unpack_data else empty)
+    return result("lu_unpack", parts)
+
+
+def _flat(x):
+    return x.reshape(-1)
+
+
+@operator(name="LinalgLuSolve")
+def _lu_solve(LU, pivots, B, left: bool, adjoint: bool):
+    if not left:
+        solved = _lu_solve.body(LU, pivots, hermitian(B), True, not adjoint)
+        return hermitian(solved)
+    p, low, up = lu_unpack_parts.body(LU, pivots)
+    if not adjoint:
+        half = _solve_triangular(low, matmul(swapped(p), B), False, True)
+        return _solve_triangular(up, half, True, False)
+    half = _solve_triangular(hermitian(up), B, False, False)
+    return matmul(p, _solve_triangular(hermitian(low), half, True, True))
+
+
+def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False):
+    """X with A X = B (or X A = B, or A^H X = B) from A's packed LU factorisation."""
+    check_square("linalg.lu_solve", LU)
+    return _lu_solve(LU, pivots, B, bool(left), bool(adjoint))
+
+
+def lu_solve(b, LU_data, LU_pivots):
+    """``linalg.lu_solve`` with the older order of arguments."""
+    return linalg_lu_solve(LU_data, LU_pivots, b)
+
+
+# Householder products ---------------------------------------------------------------------------
+
+
+@operator(name="LinalgHouseholderProduct")
+def linalg_householder_product(A, tau):
+    """The first n columns of H_1 H_2 ... H_k, reflections given by columns of A and by tau."""
+    m, n = shape_of(A)[-2:]
+    k = shape_of(tau)[-1]
+    vectors = _with_unit_diagonal(A)
+    out = identity_like(A)
+    for i in range(k - 1, -1, -1):
+        v = narrow(vectors, -1, i, 1)
+        factor = column(narrow(tau, -1, i, 1))
+        out = out - factor * matmul(v, matmul(hermitian(v), out))
+    return out
+
+
+orgqr = linalg_householder_product
+
+NAMESPACES = {
+    "torch": ["cholesky", "qr", "svd", "lu", "lu_unpack", "lu_solve", "orgqr"],
+    "method": ["cholesky", "qr", "svd", "lu", "lu_solve", "orgqr"],
+}

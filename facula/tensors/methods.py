@@ -1,0 +1,342 @@
+"""Tensor's methods: the operators that are methods, their in-place forms, and Python's operators."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from facula import operators as ops
+from facula.autograd.handle import TensorBase
+from facula.autograd.storage import Alias
+from facula.base import dtypes
+from facula.operators import arithmetic, comparison, movement, namespaces, pointwise
+from facula.operators.basic import copy as copy_value
+from facula.operators.basic import filled as _filled
+from facula.operators.basic import full, sum_to_size_copy
+from facula.operators.inplace import write
+from facula.tensors import conversion, creation, random
+from facula.tensors.build import adopt, to_array
+from facula.tensors.tensor import Tensor
+
+
+def _in_place(function, name):
+    """``x.name_(...)``: compute, then write into x."""
+
+    @functools.wraps(function, updated=())
+    def method(self, *args, **kwargs):
+        return write(self, function(self, *args, **kwargs))
+
+    method.__name__ = f"{name}_"
+    method.__doc__ = f"In-place form of ``{name}``."
+    return method
+
+
+_VIEWS_IN_PLACE = ("transpose", "t", "squeeze", "unsqueeze", "swapaxes", "swapdims")
+
+
+def _view_in_place(function, name):
+    """``x.name_(...)`` for views: the tensor becomes that view of itself."""
+
+    def method(self, *args, **kwargs):
+        view = function(self, *args, **kwargs)
+        own, new = self._own_alias(), view._alias
+        self._value = view._value
+        self._alias = Alias(
+            new.storage, new.chain, own.base, own.depth, new.strides, new.offset, new.seen
+        )
+        self._node, self._nr = view._node, view._nr
+        return self
+
+    method.__name__ = f"{name}_"
+    method.__doc__ = f"In-place form of ``{name}``."
+    return method
+
+
+def _sizes(args):
+    """Sizes given as separate ints or as one sequence."""
+    if len(args) == 1 and not isinstance(args[0], (int, np.integer, TensorBase)):
+        return tuple(args[0])
+    return tuple([int(a) for a in args])
+
+
+def view(self, *size, dtype=None):
+    """The same memory in another shape, or (given a dtype) read as another type."""
+    if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
+        dtype = size[0]
+    if dtype is not None:
+        return _view_dtype(self, dtype)
+    return movement.view(self, _sizes(size))
+
+
+def _view_dtype(self, dtype):
+    own = self._value.spec
+    if dtype is own.dtype:
+        return movement.view(self, own.shape)
+    array = np.ascontiguousarray(self._buffer())
+    if dtypes.bfloat16 in (dtype, own.dtype):
+        raise RuntimeError("view(dtype) to or from bfloat16 is not supported; use .to(dtype)")
+    ratio = own.dtype.itemsize, dtype.itemsize
+    if ratio[0] != ratio[1] and (own.ndim == 0 or own.shape[-1] * ratio[0] % ratio[1]):
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {max(ratio) // min(ratio)} to view {own.dtype.legacy} "
+            f"as {dtype.legacy} (different element sizes), but got {own.shape[-1:]}"
+        )
+    return adopt(array.view(dtype.numpy).copy(), dtype)
+
+
+def reshape(self, *shape):
+    """The elements in another shape; a view where possible."""
+    return movement.reshape(self, _sizes(shape))
+
+
+def permute(self, *dims):
+    """The dimensions in another order (a view)."""
+    return movement.permute(self, _sizes(dims))
+
+
+def expand(self, *sizes, implicit=False):
+    """Size-1 dimensions repeated without copying."""
+    return movement.expand(self, _sizes(sizes))
+
+
+def repeat(self, *repeats):
+    """The tensor copied along each dimension."""
+    return movement.repeat(self, _sizes(repeats))
+
+
+def tile(self, *dims):
+    """``repeat`` that puts missing counts of 1 in front."""
+    return movement.tile(self, _sizes(dims))
+
+
+def flip(self, *dims):
+    """Elements in reverse order along dimensions."""
+    return movement.flip(self, _sizes(dims))
+
+
+def sum_to_size(self, *size):
+    """Sum over the dimensions along which ``size`` broadcasts to this shape."""
+    return sum_to_size_copy(self, _sizes(size))
+
+
+def copy_(self, src, non_blocking=False):
+    """Write the elements of ``src``, broadcast and converted, into the tensor."""
+    if not isinstance(src, TensorBase):
+        src = creation.tensor(src)
+    movement.expand(src, self._value.spec.shape)
+    return write(self, copy_value(self, src))
+
+
+def fill_(self, value):
+    """Set every element to ``value``."""
+    if isinstance(value, TensorBase):
+        if value.ndim:
+            raise RuntimeError(
+                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+            )
+        return copy_(self, value)
+    own = self._value.spec
+    if self._node is not None:
+        return write(self, _filled(self, value))
+    return write(self, full(own.shape, value, own.dtype))
+
+
+def zero_(self):
+    """Set every element to zero."""
+    return fill_(self, 0)
+
+
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of the data with this tensor's dtype."""
+    return creation.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def _new(make):
+    def method(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **named):
+        return make(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad, **named)
+
+    return method
+
+
+def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+    """A tensor of one value with this tensor's dtype."""
+    return creation.full(size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def new(self, *args, device=None):
+    """Old constructor: a tensor of this tensor's dtype from sizes or data."""
+    if not args:
+        return creation.empty(0, dtype=self.dtype)
+    if isinstance(args[0], (int, np.integer)) or isinstance(args[0], type(self.shape)):
+        return creation.empty(*args, dtype=self.dtype)
+    array, own = to_array(args[0], self.dtype)
+    return adopt(array, own)
+
+
+def resize_(self, *sizes, memory_format=None):
+    """Change the size in place; new elements are zero."""
+    size = _sizes(sizes)
+    own = self._value.spec
+    made = creation.zeros(size, dtype=own.dtype)
+    keep = min(made.numel(), own.numel)
+    if keep:
+        flat = made.view(-1)
+        flat[:keep] = self.detach().reshape(-1)[:keep]
+    conversion.set_data(self, made)
+    return self
+
+
+def resize_as_(self, other):
+    """Change the size to that of another tensor."""
+    return resize_(self, other.shape)
+
+
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Point the tensor at another tensor's memory."""
+    conversion.set_data(self, creation.empty(0, dtype=self.dtype) if source is None else source)
+    return self
+
+
+def type_as(self, other):
+    """The tensor in another's dtype."""
+    return conversion.to(self, other.dtype)
+
+
+def apply_(self, function):
+    """Replace each element by ``function(element)``; slow, for small tensors."""
+    array = np.array(self._buffer())
+    flat = array.reshape(-1)
+    for i, value in enumerate(flat.tolist()):
+        flat[i] = function(value)
+    return write(self, adopt(array, self.dtype))
+
+
+def map_(self, other, function):
+    """Replace each element by ``function(own, other)``."""
+    array = np.array(self._buffer())
+    wide = np.broadcast_to(other._buffer(), array.shape)
+    values = [function(a, b) for a, b in zip(array.reshape(-1).tolist(), wide.reshape(-1).tolist(), strict=True)]
+    return write(self, adopt(np.asarray(values, array.dtype).reshape(array.shape), self.dtype))
+
+
+def _comparison(function):
+    """Comparisons with foreign objects are Python's business."""
+
+    def method(self, other):
+        if not isinstance(other, (TensorBase, int, float, complex, np.generic)):
+            return NotImplemented
+        return function(self, other)
+
+    return method
+
+
+def _arithmetic(function):
+    def method(self, other):
+        if not isinstance(other, (TensorBase, int, float, complex, np.generic)):
+            if isinstance(other, np.ndarray):
+                other = adopt(np.array(other))
+            else:
+                return NotImplemented
+        return function(self, other)
+
+    return method
+
+
+def _ipow(self, other):
+    return write(self, arithmetic.pow(self, other))
+
+
+_add = arithmetic._add
+_sub = arithmetic._sub
+_rsub = arithmetic._rsub
+
+DUNDERS = {
+    "__add__": _arithmetic(lambda a, b: _add(a, b, None)),
+    "__radd__": _arithmetic(lambda a, b: _add(a, b, None)),
+    "__iadd__": lambda a, b: write(a, _add(a, b, None)),
+    "__sub__": _arithmetic(lambda a, b: _sub(a, b, None)),
+    "__rsub__": _arithmetic(lambda a, b: _rsub(a, b, None)),
+    "__isub__": lambda a, b: write(a, _sub(a, b, None)),
+    "__mul__": _arithmetic(arithmetic.mul),
+    "__rmul__": _arithmetic(arithmetic.mul),
+    "__imul__": lambda a, b: write(a, arithmetic.mul(a, b)),
+    "__truediv__": _arithmetic(arithmetic.true_divide),
+    "__rtruediv__": _arithmetic(lambda a, b: arithmetic.mul(pointwise.reciprocal(a), b)),
+    "__itruediv__": lambda a, b: write(a, arithmetic.true_divide(a, b)),
+    "__floordiv__": _arithmetic(arithmetic.floor_divide),
+    "__rfloordiv__": _arithmetic(lambda a, b: arithmetic.floor_divide(b, a)),
+    "__ifloordiv__": lambda a, b: write(a, arithmetic.floor_divide(a, b)),
+    "__mod__": _arithmetic(arithmetic.remainder),
+    "__rmod__": _arithmetic(lambda a, b: arithmetic.remainder(b, a)),
+    "__imod__": lambda a, b: write(a, arithmetic.remainder(a, b)),
+    "__pow__": _arithmetic(arithmetic.pow),
+    "__rpow__": _arithmetic(lambda a, b: arithmetic.pow_(b, a)),
+    "__ipow__": _ipow,
+    "__matmul__": lambda a, b: ops.matmul(a, b),
+    "__rmatmul__": lambda a, b: ops.matmul(b, a),
+    "__neg__": lambda a: pointwise.neg(a),
+    "__pos__": lambda a: a,
+    "__abs__": lambda a: pointwise.abs(a),
+    "__invert__": lambda a: comparison.bitwise_not(a),
+    "__and__": _arithmetic(comparison.bitwise_and),
+    "__rand__": _arithmetic(comparison.bitwise_and),
+    "__iand__": lambda a, b: write(a, comparison.bitwise_and(a, b)),
+    "__or__": _arithmetic(comparison.bitwise_or),
+    "__ror__": _arithmetic(comparison.bitwise_or),
+    "__ior__": lambda a, b: write(a, comparison.bitwise_or(a, b)),
+    "__xor__": _arithmetic(comparison.bitwise_xor),
+    "__rxor__": _arithmetic(comparison.bitwise_xor),
+    "__ixor__": lambda a, b: write(a, comparison.bitwise_xor(a, b)),
+    "__lshift__": _arithmetic(comparison.bitwise_left_shift),
+    "__rshift__": _arithmetic(comparison.bitwise_right_shift),
+    "__eq__": _comparison(comparison.eq),
+    "__ne__": _comparison(comparison.ne),
+    "__lt__": _comparison(comparison.lt),
+    "__le__": _comparison(comparison.le),
+    "__gt__": _comparison(comparison.gt),
+    "__ge__": _comparison(comparison.ge),
+}
+
+OWN = {
+    "view": view, "reshape": reshape, "permute": permute, "expand": expand, "repeat": repeat,
+    "tile": tile, "flip": flip, "sum_to_size": sum_to_size, "copy_": copy_, "fill_": fill_,
+    "zero_": zero_, "new_tensor": new_tensor, "new_zeros": _new(creation.zeros),
+    "new_ones": _new(creation.ones), "new_empty": _new(creation.empty), "new_full": new_full,
+    "new": new, "resize_": resize_, "resize_as_": resize_as_, "set_": set_, "type_as": type_as,
+    "apply_": apply_, "map_": map_, "to": conversion.to, "type": conversion.type_,
+    "cpu": conversion.cpu, "cuda": conversion.cuda, "contiguous": conversion.contiguous,
+    "clone": conversion.clone, "uniform_": random.uniform_, "normal_": random.normal_,
+    "random_": random.random_, "bernoulli_": random.bernoulli_, "bernoulli": random.bernoulli,
+    "exponential_": random.exponential_, "geometric_": random.geometric_,
+    "cauchy_": random.cauchy_, "log_normal_": random.log_normal_,
+    "multinomial": random.multinomial, **conversion.CONVERTERS,
+}  # fmt: skip
+
+PROPERTIES = {
+    "T": lambda self: movement.permute(self, tuple(range(self.ndim))[::-1]),
+    "mT": lambda self: movement.transpose(self, -2, -1),
+    "H": lambda self: movement.transpose(self, -2, -1).conj(),
+    "mH": lambda self: movement.transpose(self, -2, -1).conj(),
+    "real": lambda self: ops.real(self),
+    "imag": lambda self: ops.imag(self),
+}
+
+
+def install() -> None:
+    """Put every method on Tensor."""
+    for name, function in namespaces.METHODS.items():
+        setattr(Tensor, name, function)
+    for name, function in namespaces.INPLACE.items():
+        make = _view_in_place if name in _VIEWS_IN_PLACE else _in_place
+        setattr(Tensor, f"{name}_", make(function, name))
+    for table in (DUNDERS, OWN):
+        for name, function in table.items():
+            setattr(Tensor, name, function)
+    for name, getter in PROPERTIES.items():
+        setattr(Tensor, name, property(getter))
+    Tensor._from_array = staticmethod(adopt)
+    Tensor.stack = staticmethod(movement.stack)
+
+
+install()

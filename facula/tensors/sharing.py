@@ -1,0 +1,70 @@
+"""Memory shared with NumPy: both sides see what the other writes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facula.autograd.handle import wrap
+from facula.autograd.storage import Alias, Storage, contiguous_strides
+from facula.base import dtypes
+from facula.graph.spec import spec
+from facula.operators.movement import _as_strided
+from facula.operators.views import Step
+from facula.runtime.value import Value
+
+
+def from_numpy(array: np.ndarray):
+    """A tensor over the array's own memory.
+
+    >>> import numpy as np, facula as torch
+    >>> a = np.zeros(2, dtype=np.float32)
+    >>> t = torch.from_numpy(a)
+    >>> t[0] = 5
+    >>> a
+    array([5., 0.], dtype=float32)
+    """
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(array).__name__})")
+    own = dtypes.from_numpy(array.dtype)
+    if any(s < 0 for s in array.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported. (You can probably work around this by making a copy"
+            " of your array  with array.copy().) "
+        )
+    if not array.flags.writeable or not array.dtype.isnative:
+        array = np.array(array, own.numpy)
+    item = array.dtype.itemsize
+    strides = tuple([s // item for s in array.strides])
+    contiguous = array.flags.c_contiguous
+    length = array.size
+    if not contiguous and array.size:
+        length = 1 + sum([(n - 1) * s for n, s in zip(array.shape, strides, strict=True)])
+    if contiguous:
+        flat = np.ndarray((length,), array.dtype, array) if array.size else np.empty(0, array.dtype)
+    else:
+        flat = np.lib.stride_tricks.as_strided(array, (length,), (item,))
+    tensor = wrap(Value(spec(array.shape, own)))
+    if contiguous:
+        storage = Storage(tensor._value.spec, None)
+        tensor._alias = Alias(storage, (), None, 0, contiguous_strides(array.shape), 0, -1)
+    else:
+        storage = Storage(spec((length,), own), None)
+        step = Step(_as_strided, (array.shape, strides, 0), None)
+        tensor._alias = Alias(storage, (step,), None, 0, strides, 0, -1)
+    storage.share(flat, source=array)
+    return tensor
+
+
+def to_numpy(tensor) -> np.ndarray:
+    """An array over the tensor's memory: shared from now on, both ways."""
+    own = tensor._value.spec
+    if own.dtype is dtypes.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+    alias = tensor._own_alias()
+    storage = alias.storage
+    if storage.array is None:
+        root = wrap(storage.value)
+        flat = np.array(root._buffer(), own.dtype.numpy).reshape(-1)
+        storage.share(flat)
+    return storage.window(own, alias.strides, alias.offset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from facula.base.dtypes import BOOL
+from facula.base.dtypes import BOOL, FLOAT
 from facula.graph.primitives import elementwise as p
 from facula.graph.primitives import movement as m
 from facula.operators import kit
@@ -13,7 +13,7 @@ from facula.operators.movement import _cat, _view, slice_axis
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import erf, exp, expm1, log1p, sigmoid, tanh
-from facula.operators.precision import narrowed, require_real, widened
+from facula.operators.precision import largest, narrowed, require_real, widened
 from facula.operators.reduction import _sum
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
@@ -151,14 +151,14 @@ def _rrelu_mean(input, slope: Number):
 def _elu_value(input, alpha, scale, input_scale):
     x = widened(input)
     low = expm1(x if input_scale is None else x * input_scale) * alpha
-    out = _select(x > 0, x, low)
+    out = _select(x <= 0, low, x)
     return narrowed(out if scale is None else out * scale, _own(input))
 
 
 def _elu_grad(g, input, alpha, scale, input_scale):
     g, x = widened(g), widened(input)
     slope = exp(x) * alpha if input_scale is None else exp(x * input_scale) * (alpha * input_scale)
-    grad = _select(x > 0, g, g * slope)
+    grad = _select(x <= 0, g * slope, g)
     return grad if scale is None else grad * scale
 
 
@@ -336,14 +336,18 @@ def hardshrink(input, lambd: Number = 0.5):
 
 @operator(name="Softshrink", derivative={"input": _shrink_grad})
 def _softshrink(input, lambd: Number):
-    require_real("softshrink_cpu", input)
+    require_real("softshrink_check", input)
     return _select(input > lambd, input - lambd, _select(input < -lambd, input + lambd, input * 0.0))
 
 
 def softshrink(input, lambd=0.5):
     """``input`` moved towards 0 by ``lambd``, 0 within [-lambd, lambd]."""
     if lambd < 0:
-        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
+        own = _own(input)
+        top = largest(own) if own.category == FLOAT else math.inf
+        raise RuntimeError(
+            f"lambda must be in range [0, {top:g}] for input dtype {own.legacy}, but found {lambd:g}"
+        )
     return _softshrink(input, float(lambd))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from facula.base import dtypes
 from facula.base.dtypes import FLOAT, dtype
 from facula.operators import kit
@@ -23,6 +25,11 @@ def narrowed(x, to: dtype):
 def wide_dtype(own: dtype) -> dtype:
     """The dtype that values of ``own`` are summed and transformed in."""
     return dtypes.float32 if own in _HALVES else own
+
+
+def largest(own: dtype) -> float:
+    """The largest finite number of a floating dtype."""
+    return 3.3895313892515355e38 if own is dtypes.bfloat16 else float(np.finfo(own.numpy).max)
 
 
 def require_real(kernel: str, *tensors) -> None:

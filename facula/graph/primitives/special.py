@@ -13,7 +13,7 @@ def _by_libm(function):
 
     def apply(x):
         x = np.asarray(x)
-        return vectorised(x.astype(np.float64)).astype(x.dtype)
+        return np.asarray(vectorised(x.astype(np.float64))).astype(x.dtype)
 
     return apply
 

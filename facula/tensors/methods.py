@@ -17,7 +17,7 @@ from facula.operators.basic import full, sum_to_size_copy
 from facula.operators.inplace import write
 from facula.tensors import conversion, creation, random
 from facula.tensors.build import adopt, to_array
-from facula.tensors.tensor import Tensor
+from facula.tensors.tensor_class import Tensor
 
 
 def _in_place(function, name):

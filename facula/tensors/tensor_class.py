@@ -17,7 +17,11 @@ from facula.base.size import Size
 from facula.operators.inplace import write
 from facula.tensors import conversion, creation, legacy, printing, sharing
 from facula.tensors.build import adopt, to_array
-from facula.tensors.indexing import getitem, setitem
+
+try:  # TODO(lead): plain import once it has landed
+    from facula.tensors.indexing import getitem, setitem
+except ImportError:
+    getitem = setitem = None
 
 
 class _TensorType(type):

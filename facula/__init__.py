@@ -1,4 +1,92 @@
-"""facula: PyTorch's programming model, in Python, that compiles itself."""
+"""facula ("little torch"): PyTorch's programming model, in Python, that compiles itself.
 
-import facula.tensors as t
-from facula.tensors import *
+``import facula as torch`` and write PyTorch. What this file shows at a glance is the whole of
+``torch.*``; the packages behind it are listed in CONTRIBUTING.md.
+"""
+
+import importlib as _importlib
+import math as _math
+
+from facula import autograd as autograd
+from facula import operators as _operators
+from facula import tensors as _tensors
+from facula.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+from facula.autograd.modes import enable_grad as enable_grad
+from facula.autograd.modes import inference_mode as inference_mode
+from facula.autograd.modes import is_grad_enabled as is_grad_enabled
+from facula.autograd.modes import is_inference_mode_enabled as is_inference_mode_enabled
+from facula.autograd.modes import no_grad as no_grad
+from facula.autograd.modes import set_grad_enabled as set_grad_enabled
+from facula.base.devices import device as device
+from facula.base.dtypes import bfloat16 as bfloat16
+from facula.base.dtypes import bool_ as bool
+from facula.base.dtypes import can_cast as can_cast
+from facula.base.dtypes import complex64 as complex64
+from facula.base.dtypes import complex128 as complex128
+from facula.base.dtypes import dtype as dtype
+from facula.base.dtypes import float16 as float16
+from facula.base.dtypes import float32 as float32
+from facula.base.dtypes import float64 as float64
+from facula.base.dtypes import int8 as int8
+from facula.base.dtypes import int16 as int16
+from facula.base.dtypes import int32 as int32
+from facula.base.dtypes import int64 as int64
+from facula.base.dtypes import promote_types as promote_types
+from facula.base.dtypes import uint8 as uint8
+from facula.base.dtypes import uint16 as uint16
+from facula.base.dtypes import uint32 as uint32
+from facula.base.dtypes import uint64 as uint64
+from facula.base.size import Size as Size
+from facula.explain import eager_mode as eager_mode
+from facula.explain import explain as explain
+from facula.operators.namespaces import TORCH as _TORCH
+from facula.settings import compile as compile
+from facula.settings import finfo as finfo
+from facula.settings import get_default_dtype as get_default_dtype
+from facula.settings import get_num_threads as get_num_threads
+from facula.settings import iinfo as iinfo
+from facula.settings import set_default_device as set_default_device
+from facula.settings import set_default_dtype as set_default_dtype
+from facula.settings import set_default_tensor_type as set_default_tensor_type
+from facula.settings import set_num_threads as set_num_threads
+from facula.settings import typename as typename
+from facula.tensors import *  # noqa: F403 (an explicit list of torch's creation functions)
+from facula.tensors import Tensor as Tensor
+from facula.version import __version__ as __version__
+
+float, double, half = float32, float64, float16
+long, int, short = int64, int32, int16
+cfloat, cdouble, chalf = complex64, complex128, complex64
+pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
+newaxis = None
+
+globals().update(_tensors.legacy_types)
+globals().update(_TORCH)
+
+# Loaded when first used: importing facula must stay quick.
+_LAZY = {
+    name: f"facula.{name}"
+    for name in (
+        "accelerator", "amp", "backends", "cuda", "distributed", "distributions", "fft", "func",
+        "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "profiler",
+        "random", "serialization", "special", "testing", "train", "types", "utils", "vision",
+    )
+}  # fmt: skip
+_LAZY_NAMES = {
+    "save": "facula.serialization",
+    "load": "facula.serialization",
+    "autocast": "facula.amp",
+    "default_generator": "facula.tensors",
+}
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        module = _importlib.import_module(_LAZY[name])
+        globals()[name] = module
+        return module
+    if name in _LAZY_NAMES:
+        value = getattr(_importlib.import_module(_LAZY_NAMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'facula' has no attribute {name!r}")

@@ -6,11 +6,8 @@ import numpy as np
 
 from facula.autograd.modes import modes
 from facula.base import dtypes
-from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import host
-from facula.graph.primitives import reduction as r
 from facula.operators import kit
-from facula.operators.arithmetic import _select
 from facula.operators.basic import conj, real_part, zero_like
 from facula.operators.linear_algebra import (
     as_complex,
@@ -379,30 +376,8 @@ def _with_unit_diagonal(x):
 
 
 def _permutation(pivots, m, own):
-    """P with A = P L U: row exchanges, applied to the identity last to first."""
-    batch, k = shape_of(pivots)[:-1], shape_of(pivots)[-1]
-    eye = kit.broadcast_to(kit.table(np.eye(m, dtype=own.numpy), own), (*batch, m, m))
-    places = kit.table(np.arange(m), dtypes.int32)
-    order = kit.broadcast_to(places, (*batch, m))
-    for i in range(k):
-        # Exchange entries i and pivot - 1 of the order.
-        target = kit.bind(e.sub, narrow(pivots, -1, i, 1), kit.number(1, dtypes.int32))
-        here = kit.bind(e.equal, places, kit.number(i, dtypes.int32))
-        there = kit.bind(e.equal, kit.broadcast_to(places, (*batch, m)), target)
-        at_there = _picked(order, there)
-        at_here = narrow(order, -1, i, 1)
-        order = _select(there, kit.broadcast_to(at_here, (*batch, m)), order)
-        order = _select(here, kit.broadcast_to(at_there, (*batch, m)), order)
-    rows = kit.broadcast_to(kit.reshape(places, (m, 1)), (*batch, m, m))
-    hits = kit.bind(e.equal, rows, kit.broadcast_to(kit.reshape(order, (*batch, 1, m)), (*batch, m, m)))
-    return _select(hits, eye * 0 + 1, eye * 0)
-
-
-def _picked(order, mask):
-    chosen = _select(mask, order, kit.number(0, dtypes.int32))
-    axis = len(shape_of(order)) - 1
-    total = kit.bind(r.total, chosen, axes=(axis,))
-    return kit.reshape(total, (*shape_of(order)[:-1], 1))
+    """P with A = P L U from the pivots."""
+    return kit.bind(host.permutation, pivots, size=m, dtype=own)
 
 
 def _check_lu(name, A, pivot):
@@ -490,9 +465,9 @@ def _flat(x):
 @operator(name="LinalgLuSolve")
 def _lu_solve(LU, pivots, B, left: bool, adjoint: bool):
     if not left:
-        solved = _lu_solve.body(LU, pivots, hermitian(B), True, not adjoint)
+        solved = _lu_solve.call_body([LU, pivots, hermitian(B), True, not adjoint])
         return hermitian(solved)
-    p, low, up = lu_unpack_parts.body(LU, pivots)
+    p, low, up = lu_unpack_parts.call_body([LU, pivots])
     if not adjoint:
         half = _solve_triangular(low, matmul(swapped(p), B), False, True)
         return _solve_triangular(up, half, True, False)

@@ -73,3 +73,15 @@ def assign(targets, values) -> None:
             _assign_one(target, value, _write_view)
     finally:
         _modes.grad = before
+
+
+__all__ = [
+    "adopt", "channels_last", "channels_last_3d", "contiguous_format", "layout", "memory_format",
+    "preserve_format", "sparse_coo", "strided", "arange", "as_tensor", "asarray", "empty",
+    "empty_like", "empty_strided", "eye", "full", "full_like", "linspace", "logspace", "ones",
+    "ones_like", "range", "scalar_tensor", "tensor", "tril_indices", "triu_indices", "zeros",
+    "zeros_like", "Generator", "default_generator", "fork_rng", "get_rng_state", "initial_seed",
+    "manual_seed", "seed", "set_rng_state", "set_printoptions", "bernoulli", "multinomial",
+    "normal", "poisson", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like",
+    "randperm", "from_numpy", "Tensor",
+]

@@ -3,7 +3,7 @@
 import pytest
 
 import facula as torch
-from facula.train import MLP, LeNet, TrainError
+from facula.train import MLP, TrainError
 from facula.train.models import MODEL_NAMES, build_model, image_size, wants_colour
 
 
@@ -13,8 +13,8 @@ def weights(model):
 
 def test_lenet_has_the_published_number_of_weights():
     """LeNet-5 for 28 x 28 with dense second convolution: 61,706; the CIFAR form: 62,006."""
-    assert weights(LeNet(1, 28, 10)) == 61_706
-    assert weights(LeNet(3, 32, 10)) == 62_006
+    assert weights(build_model("lenet", 1, 28, 10)) == 61_706
+    assert weights(build_model("lenet", 3, 32, 10)) == 62_006
 
 
 def test_mlp_size():
@@ -22,9 +22,9 @@ def test_mlp_size():
 
 
 @pytest.mark.parametrize("size", [8, 16, 28, 32, 64])
-@pytest.mark.parametrize("kind", [LeNet, MLP])
-def test_any_size(kind, size):
-    assert kind(2, size, 7)(torch.zeros(3, 2, size, size)).shape == (3, 7)
+@pytest.mark.parametrize("name", ["lenet", "mlp"])
+def test_any_size(name, size):
+    assert build_model(name, 2, size, 7)(torch.zeros(3, 2, size, size)).shape == (3, 7)
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)

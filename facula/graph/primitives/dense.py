@@ -132,6 +132,18 @@ def _size(x):
     return np.abs(x.real) + np.abs(x.imag) if x.dtype.kind == "c" else np.abs(x)
 
 
+def permutation(pivots, size, dtype):
+    """The row exchanges that 1-based pivots stand for, as a matrix on the left of L U."""
+    flat = pivots.reshape(-1, pivots.shape[-1])
+    out = np.zeros((flat.shape[0], size, size), dtype)
+    for p, exchanges in zip(out, flat, strict=True):
+        order = np.arange(size)
+        for i, j in enumerate(exchanges - 1):
+            order[i], order[j] = order[j], order[i]
+        p[order, np.arange(size)] = 1
+    return out.reshape(*pivots.shape[:-1], size, size)
+
+
 def solve_triangular(a, b, upper, unit):
     """Substitution, one row of the result at a time."""
     n = a.shape[-1]

@@ -127,6 +127,12 @@ lu = host_call(
     lambda p, a: dense.lu(a),
     "(L and U in one matrix, pivots counted from 1, info), partial pivoting.",
 )
+permutation = host_call(
+    "permutation",
+    lambda specs, params: spec((*specs[0].shape[:-1], params["size"], params["size"]), params["dtype"]),
+    lambda p, pivots: dense.permutation(pivots, p["size"], p["dtype"].numpy),
+    "P with A = P L U, from the row exchanges of lu.",
+)
 solve_triangular = host_call(
     "solve_triangular",
     lambda specs, params: specs[1],

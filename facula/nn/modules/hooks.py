@@ -293,8 +293,11 @@ class BackwardHookFunction(Function):
     """Pass tensors through unchanged and show their gradients to a callback on the way back."""
 
     @staticmethod
-    def forward(ctx: Any, callback: Callable, *values: Tensor) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, callback: Callable, zeros: bool, *values: Tensor
+    ) -> tuple[Tensor, ...]:
         ctx.callback = callback
+        ctx.set_materialize_grads(zeros)
         passed = tuple(v.view_as(v) for v in values)
         fixed = [out for out, v in zip(passed, values) if not v.requires_grad]
         ctx.mark_non_differentiable(*fixed)
@@ -302,7 +305,7 @@ class BackwardHookFunction(Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
-        return (None, *ctx.callback(grads))
+        return (None, None, *ctx.callback(grads))
 
 
 class BackwardHook:
@@ -324,7 +327,7 @@ class BackwardHook:
 
     def setup_input_hook(self, args: tuple) -> tuple:
         """Wrap the tensors among the positional arguments; return the new arguments."""
-        values, self.input_places = _watch(args, self._at_inputs)
+        values, self.input_places = _watch(args, self._at_inputs, True)
         self.n_inputs = len(args)
         return values
 
@@ -332,7 +335,7 @@ class BackwardHook:
         """Wrap the tensors of the result; return the result with them in place."""
         values = result if isinstance(result, tuple) else (result,)
         self.n_outputs = len(values)
-        wrapped, self.output_places = _watch(values, self._at_outputs)
+        wrapped, self.output_places = _watch(values, self._at_outputs, False)
         return wrapped if isinstance(result, tuple) else wrapped[0]
 
     def _at_outputs(self, grads: tuple) -> tuple:
@@ -377,11 +380,17 @@ class BackwardHook:
         return tuple(grad_inputs[i] for i in places)
 
 
-def _watch(values: tuple, callback: Callable) -> tuple[tuple, list[int] | None]:
+def _watch(
+    values: tuple, callback: Callable, zeros: bool
+) -> tuple[tuple, list[int] | None]:
+    """Pass the tensors among ``values`` through a node that shows their gradients.
+
+    A missing gradient is shown as zeros or, as PyTorch does at the outputs, as None.
+    """
     places = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
     if not is_grad_enabled() or not any(values[i].requires_grad for i in places):
         return values, None
-    passed = BackwardHookFunction.apply(callback, *(values[i] for i in places))
+    passed = BackwardHookFunction.apply(callback, zeros, *(values[i] for i in places))
     renewed = list(values)
     for place, value in zip(places, passed):
         renewed[place] = value

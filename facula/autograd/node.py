@@ -27,7 +27,7 @@ class Node:
     operands; ``saved`` holds the values its derivative needs, until they are freed.
     """
 
-    __slots__ = ("__weakref__", "call", "edges", "hooks", "line", "metadata_", "saved", "sequence")
+    __slots__ = ("__weakref__", "call", "edges", "extra", "hooks", "saved", "sequence")
 
     call: Any
     edges: tuple
@@ -47,9 +47,19 @@ class Node:
 
     @property
     def metadata(self) -> dict:
-        if self.metadata_ is None:
-            self.metadata_ = {}
-        return self.metadata_
+        """A dictionary for the user's own notes on the node."""
+        if self.extra is None:
+            self.extra = {}
+        return self.extra
+
+    @property
+    def line(self) -> str | None:
+        """The stack of the forward call, if anomaly detection was on."""
+        return (self.extra or {}).get("traceback_")
+
+    @line.setter
+    def line(self, text: str) -> None:
+        self.metadata["traceback_"] = text
 
     def register_hook(self, hook):
         """Call ``hook(grad_inputs, grad_outputs)`` after this node ran in a backward pass."""
@@ -143,8 +153,7 @@ def make_node(cls, call, edges, saved) -> Node:
     node.edges = edges
     node.saved = saved
     node.hooks = None
-    node.line = None
-    node.metadata_ = None
+    node.extra = None
     node.sequence = next(_sequence)
     return node
 
@@ -159,8 +168,7 @@ class AccumulateGrad(Node):
         self.edges = ()
         self.saved = ()
         self.hooks = None
-        self.line = None
-        self.metadata_ = None
+        self.extra = None
         self.sequence = -1
         self.spec = tensor._value.spec
         self._variable = weakref.ref(tensor)

@@ -83,7 +83,8 @@ class Call:
 
     __slots__ = (
         "edge_order", "entry", "in_specs", "input_count", "name", "node_class", "number",
-        "operator", "out_specs", "output_count", "rebuild", "saves", "template", "wanted",
+        "operator", "out_specs", "output_count", "rebuild", "saves", "saves_outputs", "template",
+        "wanted",
     )  # fmt: skip
     _numbers = count()
 
@@ -110,6 +111,7 @@ class Call:
         self.edge_order = None
         if self.wanted:
             self.saves = pullback.saved_positions(self)
+            self.saves_outputs = any(i >= self.input_count for i in self.saves)
             operator = self.operator
             name = operator.name
             self.name = name(self.in_specs, self.template) if callable(name) else name
@@ -156,42 +158,41 @@ class Operator:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args, **kwargs):
+        # This method and Recorder.record are the hot path of the whole project: every operation of
+        # every program passes here, so they trade a little repetition for fewer Python calls.
         if kwargs or len(args) != self.arity:
             args = self._bind(args, kwargs)
         if modes.trace is not None:
             return self.in_trace(args)
-        if self.view is not None and views.shared_with_numpy(args[0]):
-            return self._view_of_shared(args)
+        if self.view is not None:
+            return self._call_view(args)
         call, values, tensors = self._lookup(args)
         results = recorder.record(call.entry, values)
-        if call.node_class is None:
-            outputs = [wrap(value) for value in results]
-        else:
+        if call.node_class is not None:
             outputs = self._with_node(call, values, tensors, results)
-        if self.view is not None:
-            index = None if call.rebuild is None else 0
-            for out in outputs:
-                views.attach(out, tensors[0], self, args, index)
-                index = None if index is None else index + 1
+        elif call.rebuild is None:
+            return wrap(results[0])
+        else:
+            outputs = [wrap(value) for value in results]
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
 
-    def _view_of_shared(self, args):
-        """A view of memory shared with NumPy: nothing is read until the view's value is needed."""
-        call, values, tensors = self._lookup(args, sync=False)
-        results = [Value(spec) for spec in call.entry.specs]
+    def _call_view(self, args):
+        """A view operator: its results share the storage of its first operand."""
+        shared = views.shared_with_numpy(args[0])
+        call, values, tensors = self._lookup(args, sync=not shared)
+        if shared:  # nothing is read until the view's value is needed
+            results = [Value(spec) for spec in call.entry.specs]
+        else:
+            results = recorder.record(call.entry, values)
         if call.node_class is None:
             outputs = [wrap(value) for value in results]
         else:
             outputs = self._with_node(call, values, tensors, results)
         for i, out in enumerate(outputs):
             views.attach(out, tensors[0], self, args, None if call.rebuild is None else i)
-            if out._alias is None:
-                return self.call_copy(args)
+            if shared and out._alias is None:
+                return self(args[0].clone(), *args[1:])
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
-
-    def call_copy(self, args):
-        """The operator on a private copy of its first operand."""
-        return self(args[0].clone(), *args[1:])
 
     def _lookup(self, args, sync=True):
         """The Call for these arguments, the values of its operands, and their tensors."""
@@ -199,10 +200,10 @@ class Operator:
         tensors: list = []
         key: list = []
         needs = 0
-        for argument, role in zip(args, self.roles, strict=True):
+        for argument, role in zip(args, self.roles):  # noqa: B905 (strict costs time here)
             kind = _kinds[argument.__class__]
             if kind == TENSOR:
-                if argument._alias is not None and sync:
+                if sync and argument._alias is not None:
                     argument._sync()
                 if argument._node is not None:
                     needs |= 1 << len(values)
@@ -221,7 +222,7 @@ class Operator:
                 return self._lookup([_from_numpy(a) for a in args])
             else:
                 key.append(argument)
-        if not (modes.grad and self.differentiable):
+        if needs and not (modes.grad and self.differentiable):
             needs = 0
         key.append(needs)
         try:
@@ -235,10 +236,13 @@ class Operator:
 
     def _with_node(self, call, values, tensors, results):
         edges = tuple([None if t is None else (t._node, t._nr) for t in tensors])
-        everything = values + results
-        node = make_node(call.node_class, call, edges, tuple([everything[i] for i in call.saves]))
+        if call.saves_outputs:
+            values = values + results
+        node = make_node(call.node_class, call, edges, tuple([values[i] for i in call.saves]))
         if modes.anomaly:
             node.line = pullback.current_stack()
+        if len(results) == 1:
+            return [wrap(results[0], node)]
         return [
             wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
             for nr, value in enumerate(results)

@@ -58,6 +58,7 @@ class Recorder:
     def record(self, entry: Entry, operands: list[Value]) -> list[Value]:
         """Append a call; returns its (pending) results."""
         key, values, epoch = self.key, self.values, self.epoch
+        call = [entry.number]
         for value in operands:
             if value.epoch != epoch:
                 value.epoch = epoch
@@ -65,9 +66,8 @@ class Recorder:
                 values.append(value)
                 self.inputs.append(value)
                 key.append(NEW_INPUT)
-        key.append(entry.number)
-        for value in operands:
-            key.append(value.position)
+            call.append(value.position)
+        key += call
         if flags.lines:
             self.lines.append(user_line())
         results = []

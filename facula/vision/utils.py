@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from facula import tensors
+from facula import operators, tensors
+from facula.base import dtypes
 from facula.tensors import Tensor
 
 __all__ = [
@@ -30,15 +31,15 @@ def _as_batch(tensor: Any) -> Tensor:
                 raise TypeError(
                     f"tensor or list of tensors expected, got a list containing {type(item)}"
                 )
-        tensor = tensors.stack(tensor, dim=0)
+        tensor = operators.stack(tensor, dim=0)
     if tensor.dim() == 2:
         tensor = tensor.unsqueeze(0)
     if tensor.dim() == 3:
         if tensor.size(0) == 1:
-            tensor = tensors.cat((tensor, tensor, tensor), 0)
+            tensor = operators.cat((tensor, tensor, tensor), 0)
         tensor = tensor.unsqueeze(0)
     if tensor.dim() == 4 and tensor.size(1) == 1:
-        tensor = tensors.cat((tensor, tensor, tensor), 1)
+        tensor = operators.cat((tensor, tensor, tensor), 1)
     return tensor
 
 
@@ -96,7 +97,7 @@ def save_image(
     grid = make_grid(tensor, **kwargs)
     # 0.5 and a cut: rounding to the nearest of 256 levels.
     levels = grid.detach().mul(255).add_(0.5).clamp_(0, 255).permute(1, 2, 0)
-    pixels = levels.to("cpu", tensors.uint8).numpy()
+    pixels = levels.to("cpu", dtypes.uint8).numpy()
     Image.fromarray(np.ascontiguousarray(pixels)).save(fp, format=format)
 
 
@@ -127,7 +128,7 @@ def _colors(colors: Any, count: int) -> list[tuple[int, ...]]:
 def _check_image(image: Any) -> None:
     if not isinstance(image, Tensor):
         raise TypeError(f"Tensor expected, got {type(image)}")
-    if not (image.dtype == tensors.uint8 or image.is_floating_point()):
+    if not (image.dtype == dtypes.uint8 or image.is_floating_point()):
         raise ValueError(f"The image dtype must be uint8 or float, got {image.dtype}")
     if image.dim() != 3:
         raise ValueError("Pass individual images, not batches")
@@ -139,7 +140,7 @@ def _to_levels(image: Tensor) -> np.ndarray:
     """uint8 (3, H, W) values of an image that is uint8 or float in [0, 1]."""
     values = image.detach().cpu()
     if values.is_floating_point():
-        values = values.mul(255 + 1 - 1e-3).to(tensors.uint8)
+        values = values.mul(255 + 1 - 1e-3).to(dtypes.uint8)
     array = values.numpy()
     return np.repeat(array, 3, axis=0) if len(array) == 1 else array
 
@@ -166,7 +167,7 @@ def draw_bounding_boxes(
     count = boxes.shape[0]
     if count == 0:
         return image
-    corners = boxes.to(tensors.int64).tolist()
+    corners = boxes.to(dtypes.int64).tolist()
     if any(x2 < x1 or y2 < y1 for x1, y1, x2, y2 in corners):
         raise ValueError(
             "Boxes need to be in (xmin, ymin, xmax, ymax) format with xmin <= xmax and ymin <= ymax"
@@ -197,7 +198,7 @@ def draw_segmentation_masks(
     """Blends boolean (N, H, W) masks over a copy of the image; alpha 1 hides what is below."""
     _check_image(image)
     masks = masks[None] if masks.ndim == 2 else masks
-    if masks.ndim != 3 or masks.dtype != tensors.bool:
+    if masks.ndim != 3 or masks.dtype != dtypes.bool:
         raise ValueError("masks must be of shape (H, W) or (batch_size, H, W) and boolean")
     if tuple(masks.shape[-2:]) != tuple(image.shape[-2:]):
         raise ValueError("The image and the masks must have the same height and width")

@@ -55,11 +55,27 @@ def _infer_conv(specs, params):
     return spec((x.shape[0], w.shape[0], *output_sizes(x.shape[2:], w.shape[2:], params)), own)
 
 
+def _padded(x, padding):
+    """Zeros around the spatial axes; a negative padding cuts elements off."""
+    if any(pair != (0, 0) for pair in padding):
+        if any(low < 0 or high < 0 for low, high in padding):
+            cut = [
+                slice(max(0, -low), n - max(0, -high))
+                for n, (low, high) in zip(x.shape[2:], padding, strict=True)
+            ]
+            x = x[(slice(None), slice(None), *cut)]
+            padding = [(max(0, low), max(0, high)) for low, high in padding]
+        sizes = [n + low + high for n, (low, high) in zip(x.shape[2:], padding, strict=True)]
+        out = np.zeros((*x.shape[:2], *sizes), x.dtype)
+        inner = [slice(low, low + n) for n, (low, _) in zip(x.shape[2:], padding, strict=True)]
+        out[(slice(None), slice(None), *inner)] = x
+        return out
+    return x
+
+
 def _columns(x, kernel, out_sizes, params):
     """x as (N, groups, channels/group * kernel, positions): the matrix a convolution multiplies."""
-    padding = params["padding"]
-    if any(low or high for low, high in padding):
-        x = np.pad(x, ((0, 0), (0, 0), *padding))
+    x = _padded(x, params["padding"])
     n, c = x.shape[:2]
     rank = len(kernel)
     base = x.strides
@@ -78,7 +94,7 @@ def _conv(params, x, w):
     sizes = output_sizes(x.shape[2:], kernel, params)
     groups = params["groups"]
     columns = _columns(x, kernel, sizes, params)
-    weight = w.reshape(groups, w.shape[0] // groups, -1)
+    weight = w.reshape(groups, w.shape[0] // groups, prod(w.shape[1:]))
     return np.matmul(weight, columns).reshape(x.shape[0], w.shape[0], *sizes)
 
 
@@ -104,10 +120,13 @@ def _conv_input_grad(params, g, w):
     kernel = w.shape[2:]
     groups = params["groups"]
     shape = params["shape"]
-    weight = w.reshape(groups, out_channels // groups, -1).transpose(0, 2, 1)
-    columns = np.matmul(weight, g.reshape(n, groups, out_channels // groups, -1))
+    weight = w.reshape(groups, out_channels // groups, prod(w.shape[1:])).transpose(0, 2, 1)
+    columns = np.matmul(weight, g.reshape(n, groups, out_channels // groups, prod(out_sizes)))
     columns = columns.reshape(n, shape[1], prod(kernel), *out_sizes)
-    padded = [size + low + high for size, (low, high) in zip(shape[2:], params["padding"], strict=True)]
+    padded = [
+        size + low + max(0, high)
+        for size, (low, high) in zip(shape[2:], params["padding"], strict=True)
+    ]
     out = np.zeros((n, shape[1], *padded), columns.dtype)
     for k, offset in enumerate(product(*map(range, kernel))):
         place = [
@@ -115,7 +134,9 @@ def _conv_input_grad(params, g, w):
             for o, d, s, m in zip(offset, params["dilation"], params["stride"], out_sizes, strict=True)
         ]
         out[(slice(None), slice(None), *place)] += columns[:, :, k]
-    inner = [slice(low, low + size) for size, (low, _) in zip(shape[2:], params["padding"], strict=True)]
+    inner = [
+        slice(low, low + size) for size, (low, _) in zip(shape[2:], params["padding"], strict=True)
+    ]
     return out[(slice(None), slice(None), *inner)]
 
 
@@ -131,12 +152,17 @@ conv_input_grad = register(
 )
 
 
+_PARTIAL_SUMS = 1 << 20  # elements: small weights are summed over the batch in one pass
+
+
 def _conv_weight_grad(params, g, x):
     shape = params["shape"]
     groups = params["groups"]
     n, out_channels, *out_sizes = g.shape
     columns = _columns(x, shape[2:], tuple(out_sizes), params)
-    grads = g.reshape(n, groups, out_channels // groups, -1)
+    grads = g.reshape(n, groups, out_channels // groups, prod(out_sizes))
+    if n and n * prod(shape) <= _PARTIAL_SUMS:
+        return np.matmul(grads, columns.swapaxes(-1, -2)).sum(0).reshape(shape)
     total = np.zeros((groups, out_channels // groups, columns.shape[2]), columns.dtype)
     for sample in range(n):
         total += np.matmul(grads[sample], columns[sample].swapaxes(-1, -2))

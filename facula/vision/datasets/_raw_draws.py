@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facula import tensors
+from facula.base import dtypes
 
 __all__ = ["raw_draws"]
 
@@ -24,7 +25,7 @@ def raw_draws(samples: int, kinds: Sequence[int]) -> np.ndarray:
     whole = total // 2
     if whole:
         # A full-range int64 is two raw draws, the first one in its high half.
-        words = tensors.empty(whole, dtype=tensors.int64).random_(_INT64_MIN, None).numpy()
+        words = tensors.empty(whole, dtype=dtypes.int64).random_(_INT64_MIN, None).numpy()
         words = words.view(np.uint64)
         out[0 : 2 * whole : 2] = words >> np.uint64(32)
         out[1 : 2 * whole : 2] = words & np.uint64(0xFFFFFFFF)
@@ -32,5 +33,5 @@ def raw_draws(samples: int, kinds: Sequence[int]) -> np.ndarray:
         if kinds[-1]:
             out[-1] = tensors.randint(0, kinds[-1], (1,)).item()
         else:
-            out[-1] = int(tensors.rand(1, dtype=tensors.float32).item() * 2**24)
+            out[-1] = int(tensors.rand(1, dtype=dtypes.float32).item() * 2**24)
     return out.reshape(samples, len(kinds))

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from facula import tensors
+from facula.base import dtypes
 from facula.tensors import Tensor
 from facula.vision.datasets._raw_draws import raw_draws
 from facula.vision.transforms import functional as F
@@ -246,7 +247,7 @@ def _pixels(dataset: Any) -> np.ndarray | None:
     """The dataset's images as a uint8 array (N, H, W) or (N, H, W, 3)."""
     data = dataset.data
     if isinstance(data, Tensor):
-        if data.requires_grad or data.device.type != "cpu" or data.dtype != tensors.uint8:
+        if data.requires_grad or data.device.type != "cpu" or data.dtype != dtypes.uint8:
             return None
         data = data.numpy()
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8:

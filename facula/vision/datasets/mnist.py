@@ -24,6 +24,7 @@ from facula.vision.datasets.utils import (
     check_integrity,
     download_and_extract_archive,
     extract_archive,
+    failure_reason,
     verify_str_arg,
 )
 from facula.vision.datasets.vision import VisionDataset
@@ -165,7 +166,7 @@ class MNIST(VisionDataset):
                     )
                     break
                 except (URLError, RuntimeError) as error:
-                    failures.append(f"  {mirror + name}: {_reason(error)}")
+                    failures.append(f"  {mirror + name}: {failure_reason(error)}")
             else:
                 raise RuntimeError(self._offline_message(name, md5, failures))
 
@@ -181,12 +182,6 @@ class MNIST(VisionDataset):
     def extra_repr(self) -> str:
         """Returns which split this is."""
         return f"Split: {'Train' if self.train else 'Test'}"
-
-
-def _reason(error: Exception) -> str:
-    """The cause of a failed download without the advice that download_url adds."""
-    cause = error.__cause__ or error
-    return str(getattr(cause, "reason", None) or cause)
 
 
 class FashionMNIST(MNIST):

@@ -152,8 +152,16 @@ def download_url(
     )
 
 
+def failure_reason(error: Exception) -> str:
+    """Says in a few words why a download failed."""
+    cause = error.__cause__ or error
+    if isinstance(cause, urllib.error.HTTPError):
+        return str(cause)
+    return str(getattr(cause, "reason", None) or cause)
+
+
 def _by_hand(url: str, target: str, expected: str, error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
+    reason = failure_reason(error)
     sum_text = f" ({expected})" if expected else ""
     return (
         f"cannot download {url}: {reason}. Without a network, fetch that file{sum_text} elsewhere "

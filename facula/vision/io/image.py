@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence
 
-from facula import tensors
+from facula import operators, tensors
+from facula.base import dtypes
 from facula.tensors import Tensor
 from facula.vision.transforms.functional import pil_to_tensor
 
@@ -57,7 +58,7 @@ def read_file(path: Any) -> Tensor:
 
 def write_file(filename: Any, data: Tensor) -> None:
     """Writes a uint8 vector to a file."""
-    if data.dtype != tensors.uint8 or data.ndim != 1:
+    if data.dtype != dtypes.uint8 or data.ndim != 1:
         raise RuntimeError(
             f"Input tensor dtype should be uint8 and 1-d, got {data.dtype}, {data.ndim}-d"
         )
@@ -75,7 +76,7 @@ def _to_mode(image: Image.Image, mode: Any) -> Image.Image:
 
 
 def _open(source: Tensor, formats: list[str] | None) -> Image.Image:
-    if source.dtype != tensors.uint8 or source.ndim != 1 or not source.numel():
+    if source.dtype != dtypes.uint8 or source.ndim != 1 or not source.numel():
         raise RuntimeError("Expected a non empty 1-dimensional tensor of dtype torch.uint8")
     try:
         return Image.open(io.BytesIO(source.cpu().numpy().tobytes()), formats=formats)
@@ -152,11 +153,11 @@ def decode_gif(input: Tensor) -> Tensor:
     frames = [
         pil_to_tensor(f.convert("RGB")) for f in ImageSequence.Iterator(_open(input, ["GIF"]))
     ]
-    return frames[0] if len(frames) == 1 else tensors.stack(frames)
+    return frames[0] if len(frames) == 1 else operators.stack(frames)
 
 
 def _image_of(input: Tensor, what: str) -> Image.Image:
-    if input.dtype != tensors.uint8:
+    if input.dtype != dtypes.uint8:
         raise RuntimeError("Input tensor dtype should be uint8")
     if input.ndim != 3 or input.shape[0] not in (1, 3):
         raise RuntimeError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model, weights_enum
 from facula.vision.models._utils import build, handle_legacy_interface
@@ -48,7 +48,7 @@ class AlexNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the class scores (N, num_classes)."""
         x = self.avgpool(self.features(x))
-        return self.classifier(tensors.flatten(x, 1))
+        return self.classifier(operators.flatten(x, 1))
 
 
 @register_model(weights=AlexNet_Weights)

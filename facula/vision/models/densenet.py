@@ -6,7 +6,7 @@ import re
 from collections import OrderedDict
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.nn import functional as F
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model, weights_enum
@@ -56,7 +56,7 @@ class _DenseLayer(nn.Module):
     def forward(self, input: Any) -> Tensor:
         """Returns the new features alone."""
         features = [input] if isinstance(input, Tensor) else input
-        x = self.conv1(self.relu1(self.norm1(tensors.cat(features, 1))))
+        x = self.conv1(self.relu1(self.norm1(operators.cat(features, 1))))
         x = self.conv2(self.relu2(self.norm2(x)))
         if self.drop_rate > 0:
             x = F.dropout(x, p=self.drop_rate, training=self.training)
@@ -91,7 +91,7 @@ class _DenseBlock(nn.ModuleDict):
         features = [init_features]
         for layer in self.values():
             features.append(layer(features))
-        return tensors.cat(features, 1)
+        return operators.cat(features, 1)
 
 
 class _Transition(nn.Sequential):
@@ -153,7 +153,7 @@ class DenseNet(nn.Module):
         """Returns the class scores (N, num_classes)."""
         x = F.relu(self.features(x), inplace=True)
         x = F.adaptive_avg_pool2d(x, (1, 1))
-        return self.classifier(tensors.flatten(x, 1))
+        return self.classifier(operators.flatten(x, 1))
 
 
 # The published files still say "norm.1" where the modules are called "norm1".

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.nn import functional as F
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model
@@ -40,7 +40,7 @@ class LeNet(nn.Module):
         """Returns the class scores (N, num_classes)."""
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = tensors.flatten(x, 1)
+        x = operators.flatten(x, 1)
         x = F.relu(self.fc1(x))
         x = F.relu(self.fc2(x))
         return self.fc3(x)

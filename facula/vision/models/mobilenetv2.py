@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.nn import functional as F
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model, weights_enum
@@ -120,7 +120,7 @@ class MobileNetV2(nn.Module):
 
     def _forward_impl(self, x: Tensor) -> Tensor:
         x = F.adaptive_avg_pool2d(self.features(x), (1, 1))
-        return self.classifier(tensors.flatten(x, 1))
+        return self.classifier(operators.flatten(x, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the class scores (N, num_classes)."""

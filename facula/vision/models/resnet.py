@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model, weights_enum
 from facula.vision.models._utils import _ovewrite_named_param, build, handle_legacy_interface
@@ -231,7 +231,7 @@ class ResNet(nn.Module):
     def _forward_impl(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(tensors.flatten(self.avgpool(x), 1))
+        return self.fc(operators.flatten(self.avgpool(x), 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the class scores (N, num_classes)."""

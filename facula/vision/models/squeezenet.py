@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model, weights_enum
 from facula.vision.models._utils import build, handle_legacy_interface
@@ -56,7 +56,7 @@ class Fire(nn.Module):
         x = self.squeeze_activation(self.squeeze(x))
         one = self.expand1x1_activation(self.expand1x1(x))
         three = self.expand3x3_activation(self.expand3x3(x))
-        return tensors.cat([one, three], 1)
+        return operators.cat([one, three], 1)
 
 
 class SqueezeNet(nn.Module):
@@ -96,7 +96,7 @@ class SqueezeNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the class scores (N, num_classes)."""
-        return tensors.flatten(self.classifier(self.features(x)), 1)
+        return operators.flatten(self.classifier(self.features(x)), 1)
 
 
 @register_model(weights=SqueezeNet1_0_Weights)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.tensors import Tensor
 from facula.vision.models._api import register_model, weights_enum
 from facula.vision.models._utils import build, handle_legacy_interface
@@ -81,7 +81,7 @@ class VGG(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the class scores (N, num_classes)."""
         x = self.avgpool(self.features(x))
-        return self.classifier(tensors.flatten(x, 1))
+        return self.classifier(operators.flatten(x, 1))
 
 
 def make_layers(cfg: Sequence[str | int], batch_norm: bool = False) -> nn.Sequential:

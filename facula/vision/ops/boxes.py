@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from facula import tensors
+from facula import operators, tensors
+from facula.autograd import no_grad
+from facula.base import dtypes
 from facula.tensors import Tensor
 
 __all__ = [
@@ -60,18 +62,18 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
     """`nms` within each class: boxes with different `idxs` never suppress one another."""
-    keep = tensors.zeros_like(scores, dtype=tensors.bool)
+    keep = tensors.zeros_like(scores, dtype=dtypes.bool)
     for label in sorted(set(idxs.tolist())):
-        members = tensors.where(idxs == label)[0]
+        members = operators.where(idxs == label)[0]
         keep[members[nms(boxes[members], scores[members], iou_threshold)]] = True
-    survivors = tensors.where(keep)[0]
+    survivors = operators.where(keep)[0]
     return survivors[scores[survivors].sort(descending=True)[1]]
 
 
 def remove_small_boxes(boxes: Tensor, min_size: float) -> Tensor:
     """Returns the indices of boxes whose sides are both at least `min_size`."""
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    return tensors.where((width >= min_size) & (height >= min_size))[0]
+    return operators.where((width >= min_size) & (height >= min_size))[0]
 
 
 def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
@@ -79,7 +81,7 @@ def clip_boxes_to_image(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     height, width = size
     x = boxes[..., 0::2].clamp(min=0, max=width)
     y = boxes[..., 1::2].clamp(min=0, max=height)
-    return tensors.stack((x, y), dim=boxes.dim()).reshape(boxes.shape)
+    return operators.stack((x, y), dim=boxes.dim()).reshape(boxes.shape)
 
 
 _FORMATS = ("xyxy", "xywh", "cxcywh")
@@ -109,14 +111,14 @@ def box_convert(boxes: Tensor, in_fmt: str, out_fmt: str) -> Tensor:
         a, b, c, d = a, b, c - a, d - b
     elif out_fmt == "cxcywh":
         a, b, c, d = (a + c) / 2, (b + d) / 2, c - a, d - b
-    return tensors.stack((a, b, c, d), dim=-1)
+    return operators.stack((a, b, c, d), dim=-1)
 
 
 def _widen(values: Tensor) -> Tensor:
     """A dtype in which products of coordinates do not overflow."""
     if values.is_floating_point():
-        return values if values.dtype in (tensors.float32, tensors.float64) else values.float()
-    return values if values.dtype in (tensors.int32, tensors.int64) else values.int()
+        return values if values.dtype in (dtypes.float32, dtypes.float64) else values.float()
+    return values if values.dtype in (dtypes.int32, dtypes.int64) else values.int()
 
 
 def box_area(boxes: Tensor, fmt: str = "xyxy") -> Tensor:
@@ -133,8 +135,8 @@ def _inter_union(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> tuple[Ten
     area1, area2 = box_area(boxes1, fmt), box_area(boxes2, fmt)
     if fmt != "xyxy":
         boxes1, boxes2 = (box_convert(b, fmt, "xyxy") for b in (boxes1, boxes2))
-    top_left = tensors.max(boxes1[..., :, None, :2], boxes2[..., None, :, :2])
-    bottom_right = tensors.min(boxes1[..., :, None, 2:], boxes2[..., None, :, 2:])
+    top_left = operators.max(boxes1[..., :, None, :2], boxes2[..., None, :, :2])
+    bottom_right = operators.min(boxes1[..., :, None, 2:], boxes2[..., None, :, 2:])
     sides = _widen(bottom_right - top_left).clamp(min=0)
     inter = sides[..., 0] * sides[..., 1]
     return inter, area1[..., :, None] + area2[..., None, :] - inter
@@ -150,8 +152,8 @@ def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
 
 def _enclosing(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     """Sides (N, M, 2) of the smallest box around every pair."""
-    top_left = tensors.min(boxes1[..., :, None, :2], boxes2[..., None, :, :2])
-    bottom_right = tensors.max(boxes1[..., :, None, 2:], boxes2[..., None, :, 2:])
+    top_left = operators.min(boxes1[..., :, None, :2], boxes2[..., None, :, :2])
+    bottom_right = operators.max(boxes1[..., :, None, 2:], boxes2[..., None, :, 2:])
     return _widen(bottom_right - top_left).clamp(min=0)
 
 
@@ -185,9 +187,9 @@ def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tenso
     distance, iou = _distance_iou(boxes1, boxes2, eps)
     w1, h1 = boxes1[..., 2] - boxes1[..., 0], boxes1[..., 3] - boxes1[..., 1]
     w2, h2 = boxes2[..., 2] - boxes2[..., 0], boxes2[..., 3] - boxes2[..., 1]
-    angle = tensors.atan(w1 / h1)[..., :, None] - tensors.atan(w2 / h2)[..., None, :]
+    angle = operators.atan(w1 / h1)[..., :, None] - operators.atan(w2 / h2)[..., None, :]
     v = (4 / np.pi**2) * angle**2
-    with tensors.no_grad():
+    with no_grad():
         alpha = v / (1 - iou + v + eps)
     return distance - alpha * v
 

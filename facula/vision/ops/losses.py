@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from facula import tensors
+from facula import operators, tensors
+from facula.autograd import no_grad
+from facula.base import dtypes
 from facula.nn import functional as F
 from facula.tensors import Tensor
 
@@ -44,7 +46,7 @@ def sigmoid_focal_loss(
         raise ValueError(
             f"Invalid alpha value: {alpha}. alpha must be in the range [0,1] or -1 for ignore."
         )
-    p = tensors.sigmoid(inputs)
+    p = operators.sigmoid(inputs)
     entropy = F.binary_cross_entropy_with_logits(inputs, targets, reduction="none")
     correct = p * targets + (1 - p) * (1 - targets)
     loss = entropy * ((1 - correct) ** gamma)
@@ -54,17 +56,17 @@ def sigmoid_focal_loss(
 
 
 def _float(boxes: Tensor) -> Tensor:
-    return boxes if boxes.dtype in (tensors.float32, tensors.float64) else boxes.float()
+    return boxes if boxes.dtype in (dtypes.float32, dtypes.float64) else boxes.float()
 
 
 def _overlap(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     """Intersections and unions of boxes taken pair by pair."""
     ax1, ay1, ax2, ay2 = boxes1.unbind(dim=-1)
     bx1, by1, bx2, by2 = boxes2.unbind(dim=-1)
-    left, right = tensors.max(ax1, bx1), tensors.min(ax2, bx2)
-    top, bottom = tensors.max(ay1, by1), tensors.min(ay2, by2)
+    left, right = operators.max(ax1, bx1), operators.min(ax2, bx2)
+    top, bottom = operators.max(ay1, by1), operators.min(ay2, by2)
     meet = (bottom > top) & (right > left)
-    inter = tensors.where(meet, (right - left) * (bottom - top), tensors.zeros_like(left))
+    inter = operators.where(meet, (right - left) * (bottom - top), tensors.zeros_like(left))
     union = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - inter
     return inter, union
 
@@ -73,8 +75,8 @@ def _around(boxes1: Tensor, boxes2: Tensor) -> tuple[Tensor, Tensor]:
     """Width and height of the smallest box around each pair."""
     ax1, ay1, ax2, ay2 = boxes1.unbind(dim=-1)
     bx1, by1, bx2, by2 = boxes2.unbind(dim=-1)
-    width = tensors.max(ax2, bx2) - tensors.min(ax1, bx1)
-    return width, tensors.max(ay2, by2) - tensors.min(ay1, by1)
+    width = operators.max(ax2, bx2) - operators.min(ax1, bx1)
+    return width, operators.max(ay2, by2) - operators.min(ay1, by1)
 
 
 def generalized_box_iou_loss(
@@ -114,8 +116,8 @@ def complete_box_iou_loss(
     distance, iou = _distance(boxes1, boxes2, eps)
     ax1, ay1, ax2, ay2 = boxes1.unbind(dim=-1)
     bx1, by1, bx2, by2 = boxes2.unbind(dim=-1)
-    angle = tensors.atan((bx2 - bx1) / (by2 - by1)) - tensors.atan((ax2 - ax1) / (ay2 - ay1))
+    angle = operators.atan((bx2 - bx1) / (by2 - by1)) - operators.atan((ax2 - ax1) / (ay2 - ay1))
     v = (4 / np.pi**2) * angle**2
-    with tensors.no_grad():
+    with no_grad():
         alpha = v / (1 - iou + v + eps)
     return _reduced(distance + alpha * v, reduction)

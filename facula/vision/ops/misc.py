@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators, tensors
 from facula.tensors import Tensor
 
 __all__ = [
@@ -226,4 +226,4 @@ class Permute(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns x with its dimensions in the given order."""
-        return tensors.permute(x, self.dims)
+        return operators.permute(x, self.dims)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators
 from facula.tensors import Tensor
 from facula.vision.transforms import _checks
 from facula.vision.transforms import functional as F
@@ -240,7 +240,7 @@ class LinearTransformation(nn.Module):
                 f"{self.transformation_matrix.shape[0]}"
             )
         centred = tensor.view(-1, flat) - self.mean_vector
-        return tensors.mm(centred, self.transformation_matrix).view(tensor.shape)
+        return operators.mm(centred, self.transformation_matrix).view(tensor.shape)
 
     def __repr__(self) -> str:
         return (

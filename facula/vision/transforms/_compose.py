@@ -6,8 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from facula import nn
-from facula.vision.transforms import _draws
+from facula import nn, tensors
 
 __all__ = ["Compose", "Lambda", "RandomApply", "RandomChoice", "RandomOrder"]
 
@@ -80,7 +79,7 @@ class RandomApply(nn.Module):
 
     def forward(self, img: Any) -> Any:
         """Applies the transforms by chance."""
-        if self.p < _draws.tensors.rand(1):
+        if self.p < tensors.rand(1):
             return img
         for transform in self.transforms:
             img = transform(img)

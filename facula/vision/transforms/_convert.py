@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from facula import tensors
+from facula.base import dtypes
 from facula.tensors import Tensor
 
 __all__: list[str] = []
@@ -29,7 +30,7 @@ def _pil_array(pic: Image.Image, copy: bool = True) -> np.ndarray:
 
 def default_float() -> np.dtype:
     """NumPy dtype of the default float type."""
-    return np.empty(0, dtype=str(tensors.get_default_dtype()).rsplit(".", 1)[-1]).dtype
+    return dtypes.default_float().numpy
 
 
 def to_tensor(pic: Any) -> Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from facula import tensors
+from facula import operators, tensors
+from facula.base import dtypes
 
 __all__: list[str] = []
 
@@ -26,10 +27,10 @@ def integer(low: int, high: int) -> int:
 
 def log_bounds(ratio: tuple[float, float]) -> tuple[float, float]:
     """Logarithms of a range's ends in float32, as the aspect-ratio draws use them."""
-    low, high = tensors.log(tensors.tensor(ratio, dtype=tensors.float32)).tolist()
+    low, high = operators.log(tensors.tensor(ratio, dtype=dtypes.float32)).tolist()
     return float(low), float(high)
 
 
 def exp_uniform(low: float, high: float) -> float:
     """Draws exp(u) with u uniform in [low, high), in float32."""
-    return float(tensors.exp(tensors.empty(1).uniform_(low, high)).item())
+    return float(operators.exp(tensors.empty(1).uniform_(low, high)).item())

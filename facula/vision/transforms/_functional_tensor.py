@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from facula import tensors
+from facula import operators, tensors
+from facula.base import dtypes
 from facula.nn import functional as F
 from facula.tensors import Tensor
 from facula.vision.transforms._functional_pil import check_padding, sides
@@ -15,11 +16,11 @@ from facula.vision.transforms._functional_pil import check_padding, sides
 __all__: list[str] = []
 
 _LARGEST = {
-    tensors.uint8: 255,
-    tensors.int8: 127,
-    tensors.int16: 32767,
-    tensors.int32: 2147483647,
-    tensors.int64: 9223372036854775807,
+    dtypes.uint8: 255,
+    dtypes.int8: 127,
+    dtypes.int16: 32767,
+    dtypes.int32: 2147483647,
+    dtypes.int64: 9223372036854775807,
 }
 
 
@@ -68,7 +69,7 @@ def largest(dtype: Any) -> int:
 
 def working_dtype(img: Tensor) -> Any:
     """Returns the dtype to compute in: the image's own float type, else float32."""
-    return img.dtype if img.is_floating_point() else tensors.float32
+    return img.dtype if img.is_floating_point() else dtypes.float32
 
 
 def as_float_batch(img: Tensor, dtypes: Sequence[Any]) -> tuple[Tensor, bool, Any]:
@@ -95,15 +96,15 @@ def from_float_batch(img: Tensor, squeeze: bool, original: Any) -> Tensor:
 
 def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:
     """Converts to `dtype` (default float32) and scales to that type's range of intensities."""
-    dtype = tensors.float32 if dtype is None else dtype
+    dtype = dtypes.float32 if dtype is None else dtype
     if image.dtype == dtype:
         return image
     if image.is_floating_point():
         if dtype not in _LARGEST:
             return image.to(dtype)
-        too_wide = (tensors.int32, tensors.int64)
-        if (image.dtype == tensors.float32 and dtype in too_wide) or (
-            image.dtype == tensors.float64 and dtype == tensors.int64
+        too_wide = (dtypes.int32, dtypes.int64)
+        if (image.dtype == dtypes.float32 and dtype in too_wide) or (
+            image.dtype == dtypes.float64 and dtype == dtypes.int64
         ):
             raise RuntimeError(
                 f"The cast from {image.dtype} to {dtype} cannot be performed safely: the float "
@@ -115,7 +116,7 @@ def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:
         return image.to(dtype) / largest(image.dtype)
     have, want = largest(image.dtype), largest(dtype)
     if have > want:
-        return tensors.div(image, (have + 1) // (want + 1), rounding_mode="floor").to(dtype)
+        return operators.div(image, (have + 1) // (want + 1), rounding_mode="floor").to(dtype)
     return image.to(dtype) * ((want + 1) // (have + 1))
 
 
@@ -160,7 +161,7 @@ def resize(
     if interpolation not in ("nearest", "nearest-exact", "bilinear", "bicubic"):
         raise NotImplementedError("This interpolation mode is unsupported with Tensor input")
     smooth = interpolation in ("bilinear", "bicubic")
-    batch, squeeze, original = as_float_batch(img, (tensors.float32, tensors.float64))
+    batch, squeeze, original = as_float_batch(img, (dtypes.float32, dtypes.float64))
     resized = F.interpolate(
         batch,
         size=list(size),
@@ -168,7 +169,7 @@ def resize(
         align_corners=False if smooth else None,
         antialias=bool(antialias) and smooth,
     )
-    if interpolation == "bicubic" and original == tensors.uint8:
+    if interpolation == "bicubic" and original == dtypes.uint8:
         resized = resized.clamp(min=0, max=255)  # the cubic overshoots
     return from_float_batch(resized, squeeze, original)
 
@@ -204,7 +205,7 @@ def pad(
         return F.pad(img, order, mode="constant", value=float(fill))
     mode = "replicate" if padding_mode == "edge" else padding_mode
     # Those modes exist for float batches only.
-    batch, squeeze, original = as_float_batch(img, (tensors.float32, tensors.float64))
+    batch, squeeze, original = as_float_batch(img, (dtypes.float32, dtypes.float64))
     return from_float_batch(F.pad(batch, order, mode=mode), squeeze, original)
 
 
@@ -226,7 +227,7 @@ def invert(img: Tensor) -> Tensor:
 def posterize(img: Tensor, bits: int) -> Tensor:
     """Keeps the highest `bits` bits of every uint8 value."""
     require_image(img)
-    if img.dtype != tensors.uint8:
+    if img.dtype != dtypes.uint8:
         raise TypeError(f"Only torch.uint8 image tensors are supported, but found {img.dtype}")
     require_channels(img, (1, 3))
     return img & (256 - 2 ** (8 - bits)) if bits < 8 else img.clone()
@@ -238,7 +239,7 @@ def solarize(img: Tensor, threshold: float) -> Tensor:
     require_channels(img, (1, 3))
     if threshold > largest(img.dtype):
         raise TypeError("Threshold should be less than bound of img.")
-    return tensors.where(img >= threshold, invert(img), img)
+    return operators.where(img >= threshold, invert(img), img)
 
 
 def autocontrast(img: Tensor) -> Tensor:
@@ -249,9 +250,9 @@ def autocontrast(img: Tensor) -> Tensor:
     low = img.amin(dim=(-2, -1), keepdim=True).to(dtype)
     high = img.amax(dim=(-2, -1), keepdim=True).to(dtype)
     flat = high == low
-    scale = bound / tensors.where(flat, tensors.ones_like(high), high - low)
-    low = tensors.where(flat, tensors.zeros_like(low), low)
-    scale = tensors.where(flat, tensors.ones_like(scale), scale)
+    scale = bound / operators.where(flat, tensors.ones_like(high), high - low)
+    low = operators.where(flat, tensors.zeros_like(low), low)
+    scale = operators.where(flat, tensors.ones_like(scale), scale)
     return ((img - low) * scale).clamp(0, bound).to(img.dtype)
 
 
@@ -271,7 +272,7 @@ def equalize(img: Tensor) -> Tensor:
     require_image(img)
     if img.ndim not in (3, 4):
         raise TypeError(f"Input image tensor should have 3 or 4 dimensions, but found {img.ndim}")
-    if img.dtype != tensors.uint8:
+    if img.dtype != dtypes.uint8:
         raise TypeError(f"Only torch.uint8 image tensors are supported, but found {img.dtype}")
     require_channels(img, (1, 3))
     array = img.numpy()

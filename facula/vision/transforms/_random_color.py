@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from facula import nn, tensors
+from facula.base import dtypes
 from facula.tensors import Tensor
 from facula.vision.transforms import _checks, _draws
 from facula.vision.transforms import functional as F
@@ -150,7 +151,7 @@ class RandomErasing(nn.Module):
             if not (h < height and w < width):
                 continue
             if value is None:
-                values = tensors.empty([channels, h, w], dtype=tensors.float32).normal_()
+                values = tensors.empty([channels, h, w], dtype=dtypes.float32).normal_()
             else:
                 values = tensors.tensor(value)[:, None, None]
             top = _draws.integer(0, height - h + 1)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from facula import nn, tensors
+from facula import nn, operators, tensors
 from facula.tensors import Tensor
 from facula.vision.transforms import _checks, _draws
 from facula.vision.transforms import functional as F
@@ -385,7 +385,7 @@ class ElasticTransform(nn.Module):
                 kernel = int(8 * width + 1) | 1  # Gaussian kernels have odd sizes
                 field = F.gaussian_blur(field, [kernel, kernel], sigma)
             fields.append(field * strength / extent)
-        return tensors.cat(fields, 1).permute([0, 2, 3, 1])
+        return operators.cat(fields, 1).permute([0, 2, 3, 1])
 
     def forward(self, tensor: Any) -> Any:
         """Displaces the image."""

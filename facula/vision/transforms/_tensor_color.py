@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facula import tensors
+from facula import operators, tensors
+from facula.base import dtypes
 from facula.nn import functional as F
 from facula.tensors import Tensor
 from facula.vision.transforms._functional_tensor import (
@@ -81,7 +82,7 @@ def adjust_gamma(img: Tensor, gamma: float, gain: float = 1) -> Tensor:
     require_channels(img, (1, 3))
     if gamma < 0:
         raise ValueError("Gamma should be a non-negative real number")
-    values = img if img.is_floating_point() else convert_image_dtype(img, tensors.float32)
+    values = img if img.is_floating_point() else convert_image_dtype(img, dtypes.float32)
     return convert_image_dtype((gain * values**gamma).clamp(0, 1), img.dtype)
 
 
@@ -91,9 +92,9 @@ def _rgb_to_hsv(img: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     grey = high == low
     spread = high - low
     one = tensors.ones_like(high)
-    saturation = spread / tensors.where(grey, one, high)
+    saturation = spread / operators.where(grey, one, high)
     # Grey pixels have no hue; dividing by 1 there keeps NaN out of values and gradients.
-    divisor = tensors.where(grey, one, spread)
+    divisor = operators.where(grey, one, spread)
     from_red, from_green, from_blue = ((high - c) / divisor for c in (red, green, blue))
     is_red = high == red
     is_green = (high == green) & (high != red)
@@ -103,13 +104,13 @@ def _rgb_to_hsv(img: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         + is_green * (2.0 + from_red - from_blue)
         + is_blue * (4.0 + from_green - from_red)
     )
-    return tensors.fmod(sixths / 6.0 + 1.0, 1.0), saturation, high
+    return operators.fmod(sixths / 6.0 + 1.0, 1.0), saturation, high
 
 
 def _hsv_to_rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
-    sector = tensors.floor(hue * 6.0)
+    sector = operators.floor(hue * 6.0)
     fraction = hue * 6.0 - sector
-    sector = sector.to(tensors.int32) % 6
+    sector = sector.to(dtypes.int32) % 6
     p = (value * (1.0 - saturation)).clamp(0.0, 1.0)
     q = (value * (1.0 - saturation * fraction)).clamp(0.0, 1.0)
     t = (value * (1.0 - saturation * (1.0 - fraction))).clamp(0.0, 1.0)
@@ -118,9 +119,9 @@ def _hsv_to_rgb(hue: Tensor, saturation: Tensor, value: Tensor) -> Tensor:
     for choice in choices:
         channel = choice[5]
         for k in range(4, -1, -1):
-            channel = tensors.where(sector == k, choice[k], channel)
+            channel = operators.where(sector == k, choice[k], channel)
         channels.append(channel)
-    return tensors.stack(channels, dim=-3)
+    return operators.stack(channels, dim=-3)
 
 
 def adjust_hue(img: Tensor, hue_factor: float) -> Tensor:
@@ -131,7 +132,7 @@ def adjust_hue(img: Tensor, hue_factor: float) -> Tensor:
     require_channels(img, (1, 3))
     if img.shape[-3] == 1:
         return img
-    hue, saturation, value = _rgb_to_hsv(convert_image_dtype(img, tensors.float32))
+    hue, saturation, value = _rgb_to_hsv(convert_image_dtype(img, dtypes.float32))
     turned = (hue + hue_factor) % 1.0
     return convert_image_dtype(_hsv_to_rgb(turned, saturation, value), img.dtype)
 
@@ -166,9 +167,9 @@ def gaussian_blur(img: Tensor, kernel_size: Sequence[int], sigma: Sequence[float
     for size, width in zip(kernel_size, sigma):
         half = (size - 1) * 0.5
         positions = tensors.linspace(-half, half, steps=size, dtype=dtype, device=img.device)
-        weights = tensors.exp(-0.5 * (positions / width).pow(2))
+        weights = operators.exp(-0.5 * (positions / width).pow(2))
         sides.append(weights / weights.sum())
-    kernel = tensors.mm(sides[1][:, None], sides[0][None, :])
+    kernel = operators.mm(sides[1][:, None], sides[0][None, :])
     batch, squeeze, original = as_float_batch(img, (dtype,))
     margin_x, margin_y = kernel_size[0] // 2, kernel_size[1] // 2
     batch = F.pad(batch, [margin_x, margin_x, margin_y, margin_y], mode="reflect")

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from facula import tensors
+from facula import operators, tensors
+from facula.base import dtypes
 from facula.nn import functional as F
 from facula.tensors import Tensor
 from facula.vision.transforms._functional_tensor import (
@@ -31,7 +32,7 @@ def _sample(img: Tensor, grid: Tensor, mode: str, fill: Any) -> Tensor:
     # A plane of ones sampled along tells how much of each result came from inside.
     ones = tensors.ones((count, 1, height, width), dtype=img.dtype, device=img.device)
     both = F.grid_sample(
-        tensors.cat((img, ones), dim=1),
+        operators.cat((img, ones), dim=1),
         grid,
         mode=mode,
         padding_mode="zeros",
@@ -42,7 +43,7 @@ def _sample(img: Tensor, grid: Tensor, mode: str, fill: Any) -> Tensor:
     colour = tensors.tensor(values, dtype=img.dtype, device=img.device)
     colour = colour.view(1, len(values), 1, 1).expand_as(sampled)
     if mode == "nearest":
-        sampled = tensors.where(inside < 0.5, colour, sampled)
+        sampled = operators.where(inside < 0.5, colour, sampled)
     else:
         sampled = sampled * inside + (1.0 - inside) * colour
     return from_float_batch(sampled, squeeze, original)
@@ -62,7 +63,7 @@ def check_warp(img: Tensor, interpolation: str, supported: Sequence[str], fill: 
 
 
 def _grid_dtype(img: Tensor) -> Any:
-    return img.dtype if img.is_floating_point() else tensors.float32
+    return img.dtype if img.is_floating_point() else dtypes.float32
 
 
 def _affine_grid(img: Tensor, matrix: Sequence[float], out_width: int, out_height: int) -> Tensor:
@@ -81,7 +82,7 @@ def _affine_grid(img: Tensor, matrix: Sequence[float], out_width: int, out_heigh
     ).unsqueeze(-1)
     shape = (out_height, out_width)
     ones = tensors.ones(shape, dtype=dtype, device=device)
-    places = tensors.stack([x.expand(shape), y.expand(shape), ones], dim=-1)
+    places = operators.stack([x.expand(shape), y.expand(shape), ones], dim=-1)
     theta = tensors.tensor(list(matrix), dtype=dtype, device=device).reshape(2, 3)
     half = tensors.tensor([0.5 * width, 0.5 * height], dtype=dtype, device=device)
     flat = places.reshape(1, out_height * out_width, 3).bmm((theta.t() / half).unsqueeze(0))
@@ -145,7 +146,7 @@ def perspective(
     x = tensors.linspace(0.5, width - 0.5, steps=width, dtype=dtype, device=device)
     y = tensors.linspace(0.5, height - 0.5, steps=height, dtype=dtype, device=device).unsqueeze(-1)
     ones = tensors.ones((height, width), dtype=dtype, device=device)
-    places = tensors.stack([x.expand((height, width)), y.expand((height, width)), ones], dim=-1)
+    places = operators.stack([x.expand((height, width)), y.expand((height, width)), ones], dim=-1)
     flat = places.reshape(1, height * width, 3)
     half = tensors.tensor([0.5 * width, 0.5 * height], dtype=dtype, device=device)
     above = flat.bmm((top.t() / half).unsqueeze(0))
@@ -162,14 +163,14 @@ def elastic_transform(
     height, width = img.shape[-2:]
     displacement = displacement.to(img.device)
     if not img.is_floating_point():
-        displacement = displacement.to(tensors.float32)
+        displacement = displacement.to(dtypes.float32)
     dtype, device = displacement.dtype, displacement.device
     x, y = (
         tensors.linspace((1 - n) / n, (n - 1) / n, steps=n, dtype=dtype, device=device)
         for n in (width, height)
     )
     shape = (height, width)
-    still = tensors.stack([x.expand(shape), y.unsqueeze(-1).expand(shape)], dim=-1).unsqueeze(0)
+    still = operators.stack([x.expand(shape), y.unsqueeze(-1).expand(shape)], dim=-1).unsqueeze(0)
     return _sample(img, still + displacement, interpolation, fill)
 
 

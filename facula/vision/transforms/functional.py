@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from facula import tensors
 from facula.tensors import Tensor
 from facula.vision.transforms import _functional_pil as F_pil
 from facula.vision.transforms import _functional_tensor as F_t
@@ -112,7 +113,7 @@ def _normalize_in_numpy(tensor: Tensor, mean: Any, std: Any) -> Tensor | None:
     if not {mean_a.size, std_a.size} <= {1, values.shape[-3]}:
         return None
     shape = (-1, 1, 1)
-    return F_t.tensors.from_numpy((values - mean_a.reshape(shape)) / std_a.reshape(shape))
+    return tensors.from_numpy((values - mean_a.reshape(shape)) / std_a.reshape(shape))
 
 
 def normalize(

@@ -70,9 +70,7 @@ def recorded_boxes() -> dict:
     for name in ("generalized_box_iou_loss", "distance_box_iou_loss", "complete_box_iou_loss"):
         result[name] = getattr(ops, name)(a, b).tolist()
     logits = torch.linspace(-3, 3, 7)
-    result["sigmoid_focal_loss"] = ops.sigmoid_focal_loss(
-        logits, (logits > 0.5).float()
-    ).tolist()
+    result["sigmoid_focal_loss"] = ops.sigmoid_focal_loss(logits, (logits > 0.5).float()).tolist()
     return result
 
 

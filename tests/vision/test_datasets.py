@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from facula import tensors
+from facula.base import dtypes
 from facula.vision import datasets, transforms
 from facula.vision.datasets import utils
 from facula.vision.datasets.folder import default_loader, is_image_file
@@ -21,8 +22,8 @@ MNIST_COUNTS = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 def test_mnist_is_mnist(real_data):
     data = datasets.MNIST(real_data)
     assert len(data) == 60000 and len(datasets.MNIST(real_data, train=False)) == 10000
-    assert data.data.dtype == tensors.uint8 and tuple(data.data.shape) == (60000, 28, 28)
-    assert data.targets.dtype == tensors.int64
+    assert data.data.dtype == dtypes.uint8 and tuple(data.data.shape) == (60000, 28, 28)
+    assert data.targets.dtype == dtypes.int64
     assert data.targets[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
     assert np.bincount(data.targets.numpy()).tolist() == MNIST_COUNTS
     pixels = data.data.numpy() / 255
@@ -93,7 +94,7 @@ def test_a_damaged_idx_file_is_named(tmp_path):
     _write_mnist(tmp_path)
     path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:500])
-    with pytest.raises(ValueError, match="train-images-idx3-ubyte.*header"):
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte.*header"):
         datasets.MNIST(tmp_path)
 
 
@@ -159,7 +160,7 @@ def test_a_broken_download_is_resumed(tmp_path, server):
 
 def test_wrong_contents_are_refused_and_deleted(tmp_path, server):
     server.files["/f.bin"] = b"something else"
-    with pytest.raises(RuntimeError, match="corrupted.*expected md5"):
+    with pytest.raises(RuntimeError, match=r"corrupted.*expected md5"):
         utils.download_url(server.url + "f.bin", tmp_path, md5=_md5(b"the file"))
     assert list(tmp_path.iterdir()) == []
 
@@ -181,7 +182,7 @@ def test_mnist_goes_on_to_the_next_mirror(tmp_path, server):
     class Gone(Local):
         mirrors = [server.url + "nowhere/"]
 
-    with pytest.raises(RuntimeError, match=r"404[\s\S]*place these files in .*Gone/raw"):
+    with pytest.raises(RuntimeError, match=r"404: Not Found[\s\S]*place these files in .*Gone/raw"):
         Gone(tmp_path, download=True)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facula import tensors
+from facula.autograd import no_grad
 from facula.vision import models
 
 # Published by torchvision with the weights.
@@ -44,7 +45,7 @@ def test_the_same_seed_gives_the_same_weights_and_scores(name, recorded):
         flat = state[key].reshape(-1)
         assert (flat[0].item(), flat[-1].item()) == (first, last), key
     x = tensors.linspace(-1, 1, 2 * 3 * 64 * 64).reshape(2, 3, 64, 64)
-    with tensors.no_grad():
+    with no_grad():
         scores = model.eval()(x)
     np.testing.assert_allclose(scores.numpy(), want["scores"], rtol=2e-3, atol=2e-5)
 
@@ -72,7 +73,10 @@ def test_presets_prepare_images():
 
 
 def test_old_flags_work_with_a_warning():
-    for call in (lambda: models.squeezenet1_1(False), lambda: models.squeezenet1_1(pretrained=False)):
+    for call in (
+        lambda: models.squeezenet1_1(False),
+        lambda: models.squeezenet1_1(pretrained=False),
+    ):
         with pytest.warns(UserWarning, match="deprecated since 0.13"):
             call()
     with warnings.catch_warnings():
@@ -97,7 +101,9 @@ def test_names_are_found_as_scripts_look_for_them():
     names = sorted(n for n in models.__dict__ if n.islower() and not n.startswith("__"))
     assert "vgg16_bn" in names
     assert models.list_models(include="resnet*")[0] == "resnet101"
-    assert "resnet18" in models.list_models() and "resnet18" not in models.list_models(exclude="res*")
+    assert "resnet18" in models.list_models() and "resnet18" not in models.list_models(
+        exclude="res*"
+    )
     assert models.resnet.BasicBlock.expansion == 1
     assert models.vgg.cfgs["A"][:3] == [64, "M", 128]
     with pytest.raises(ValueError, match="Unknown model"):

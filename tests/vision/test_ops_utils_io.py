@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from facula import tensors
+from facula.base import dtypes
 from facula.vision import io as vio
 from facula.vision import ops, utils
 
@@ -94,19 +95,21 @@ def test_save_image_rounds_to_levels(tmp_path):
 
 
 def test_drawing():
-    image = tensors.zeros(3, 20, 20, dtype=tensors.uint8)
+    image = tensors.zeros(3, 20, 20, dtype=dtypes.uint8)
     boxes = tensors.tensor([[2, 3, 10, 12]])
     drawn = utils.draw_bounding_boxes(image, boxes, colors="red", labels=["x"]).numpy()
     assert drawn[0, 3, 2:11].tolist() == [255] * 9 and drawn[1].sum() == 0
     assert image.numpy().sum() == 0
-    mask = tensors.zeros(20, 20, dtype=tensors.bool)
+    mask = tensors.zeros(20, 20, dtype=dtypes.bool)
     mask[4, 5] = True
     painted = utils.draw_segmentation_masks(image, mask, alpha=0.5, colors="blue").numpy()
     assert painted[2, 4, 5] == 127 and painted.sum() == 127
 
 
 def test_files(tmp_path):
-    image = tensors.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 6, 7)).astype(np.uint8))
+    image = tensors.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (3, 6, 7)).astype(np.uint8)
+    )
     path = str(tmp_path / "a.png")
     vio.write_png(image, path)
     assert np.array_equal(vio.read_image(path).numpy(), image.numpy())

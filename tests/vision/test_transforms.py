@@ -6,6 +6,7 @@ from PIL import Image, ImageEnhance
 from vision_cases import KINDS, SEEDS, TRANSFORMS, outcome, picture
 
 from facula import tensors
+from facula.base import dtypes
 from facula.vision import transforms
 from facula.vision.transforms import functional as F
 
@@ -28,13 +29,13 @@ def test_results_reprs_errors_and_draws_are_torchvisions(case, recorded):
 def test_to_tensor_divides_in_float32():
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     got = F.to_tensor(Image.fromarray(levels))
-    assert got.dtype == tensors.float32
+    assert got.dtype == dtypes.float32
     assert np.array_equal(got.numpy()[0], levels.astype(np.float32) / np.float32(255))
 
 
 def test_to_tensor_of_other_inputs():
     assert tuple(F.to_tensor(np.zeros((4, 5, 3), np.float64)).shape) == (3, 4, 5)
-    assert F.to_tensor(np.zeros((4, 5), np.float64)).dtype == tensors.float64
+    assert F.to_tensor(np.zeros((4, 5), np.float64)).dtype == dtypes.float64
     black_white = Image.fromarray(np.array([[0, 255]], np.uint8)).convert("1")
     assert F.to_tensor(black_white).tolist() == [[[0.0, 1.0]]]
     assert F.to_tensor(Image.new("I", (2, 1), 70000)).tolist() == [[[70000, 70000]]]
@@ -54,7 +55,9 @@ def test_the_tensor_does_not_share_memory_with_the_array():
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "CMYK", "YCbCr", "HSV"])
 def test_pil_round_trip(mode):
     image = picture().convert(mode)
-    back = F.to_pil_image(F.pil_to_tensor(image), mode if mode in ("CMYK", "YCbCr", "HSV") else None)
+    back = F.to_pil_image(
+        F.pil_to_tensor(image), mode if mode in ("CMYK", "YCbCr", "HSV") else None
+    )
     assert back.mode == mode and np.array_equal(np.asarray(back), np.asarray(image))
 
 
@@ -100,7 +103,7 @@ def test_normalize_works_in_float32_and_leaves_its_input():
     assert np.array_equal(x.numpy(), before)
     assert F.normalize(x, [0.5], [0.5], inplace=True) is x
     with pytest.raises(TypeError, match="float tensor"):
-        F.normalize(tensors.zeros(1, 2, 2, dtype=tensors.uint8), [0.5], [0.5])
+        F.normalize(tensors.zeros(1, 2, 2, dtype=dtypes.uint8), [0.5], [0.5])
 
 
 def test_normalize_passes_gradients_on():

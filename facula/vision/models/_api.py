@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -16,7 +17,6 @@ from facula import nn
 from facula.serialization import load
 from facula.vision.datasets.utils import download_verified
 from facula.vision.models._meta import _IMAGENET_CATEGORIES
-from facula.vision.models._weights_table import DEFAULTS, TABLE
 from facula.vision.transforms._presets import ImageClassification
 from facula.vision.transforms.interpolation import InterpolationMode
 
@@ -31,6 +31,8 @@ __all__ = [
     "register_model",
 ]
 
+# File, input sizes, filter and measured accuracy of every published set of weights.
+_TABLE = json.loads(Path(__file__).with_name("weights.json").read_text(encoding="utf-8"))
 _BASE_URL = "https://download.pytorch.org/models/"
 
 
@@ -122,28 +124,31 @@ class WeightsEnum(Enum):
         return self.value.meta
 
 
+def _weights(row: dict[str, Any]) -> Weights:
+    options = {
+        "crop_size": row["crop"],
+        "resize_size": row["resize"],
+        "interpolation": InterpolationMode(row["filter"]),
+    }
+    if "mean_std" in row:
+        options["mean"] = options["std"] = (row["mean_std"],) * 3
+    meta = {
+        "min_size": tuple(row["min_size"]),
+        "categories": _IMAGENET_CATEGORIES,
+        "num_params": row["num_params"],
+        "_metrics": {"ImageNet-1K": {"acc@1": row["acc1"], "acc@5": row["acc5"]}},
+        "_ops": row["gflop"],
+        "_file_size": row["megabytes"],
+    }
+    return Weights(_BASE_URL + row["file"], partial(ImageClassification, **options), meta)
+
+
 def weights_enum(name: str, module: str) -> Any:
     """Builds the enum `name` of a family's module from the table of published weights."""
-    members = {}
-    for member, row in TABLE[name].items():
-        file, crop, resize, mode, smallest, parameters, top1, top5, gflop, megabytes = row
-        preset = partial(
-            ImageClassification,
-            crop_size=crop,
-            resize_size=resize,
-            interpolation=InterpolationMode(mode),
-        )
-        meta = {
-            "min_size": smallest,
-            "categories": _IMAGENET_CATEGORIES,
-            "num_params": parameters,
-            "_metrics": {"ImageNet-1K": {"acc@1": top1, "acc@5": top5}},
-            "_ops": gflop,
-            "_file_size": megabytes,
-        }
-        members[member] = Weights(_BASE_URL + file, preset, meta)
-    members["DEFAULT"] = members[DEFAULTS.get(name, "IMAGENET1K_V1")]
-    return WeightsEnum(name, members, module=module)
+    entry = _TABLE[name]
+    members = {member: _weights(row) for member, row in entry["members"].items()}
+    members["DEFAULT"] = members[entry["default"]]
+    return WeightsEnum(name, members, module=module)  # type: ignore[call-arg]
 
 
 BUILTIN_MODELS: dict[str, Callable[..., nn.Module]] = {}

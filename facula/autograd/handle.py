@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from facula.autograd.modes import modes
-from facula.autograd.storage import Alias, root_alias
+from facula.autograd.storage import Alias, root_alias, window
 from facula.graph.spec import Spec
 from facula.runtime.recorder import compute
 from facula.runtime.value import Value
@@ -60,12 +60,25 @@ class TensorBase:
                 view = self._replayed(base, alias.chain[alias.depth :])
                 self._value, self._node, self._nr = view._value, view._node, view._nr
                 return
+        if self._read_computed(alias):
+            return
         before, modes.grad = modes.grad, False
         try:
             root = wrap(alias.storage.value)
             self._value = self._replayed(root, alias.chain)._value
         finally:
             modes.grad = before
+
+    def _read_computed(self, alias: Alias) -> bool:
+        """Read a view straight from memory that is computed already, however long its chain."""
+        storage, spec = alias.storage, self._value.spec
+        buffer = storage.value.buffer
+        if buffer.__class__ is not np.ndarray or modes.trace is not None:
+            return False
+        if not buffer.flags.c_contiguous or storage.spec.dtype is not spec.dtype:
+            return False
+        self._value = Value(spec, np.array(window(buffer, spec, alias.strides, alias.offset)))
+        return True
 
     def _replayed(self, view, chain):
         before, modes.grad = modes.grad, modes.grad or view._node is not None

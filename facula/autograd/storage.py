@@ -61,14 +61,18 @@ class Storage:
 
     def window(self, spec: Spec, strides, offset) -> np.ndarray:
         """The shared memory as the tensor with these strides sees it."""
-        array = self.array
-        assert array is not None
-        item = array.dtype.itemsize
-        if spec.numel == 0:
-            return np.empty(spec.shape, array.dtype)
-        return np.ndarray(
-            spec.shape, array.dtype, array, offset * item, tuple([s * item for s in strides])
-        )
+        assert self.array is not None
+        return window(self.array, spec, strides, offset)
+
+
+def window(memory: np.ndarray, spec: Spec, strides, offset) -> np.ndarray:
+    """Contiguous memory as a tensor with these strides (in elements) sees it; nothing is copied."""
+    if spec.numel == 0:
+        return np.empty(spec.shape, memory.dtype)
+    item = memory.dtype.itemsize
+    return np.ndarray(
+        spec.shape, memory.dtype, memory, offset * item, tuple([s * item for s in strides])
+    )
 
 
 class Alias:

@@ -140,8 +140,15 @@ def _check_mask_dtype(name, mask) -> None:
 
 
 def check_number(value, to) -> None:
-    """Refuse a complex number where a real one is stored."""
-    if isinstance(value, complex) and to.category < dtypes.COMPLEX:
+    """Refuse a number that the dtype cannot hold: complex for real, or too large an integer."""
+    if isinstance(value, complex):
+        bad = to.category < dtypes.COMPLEX
+    elif value.__class__ is int and to.category == dtypes.INTEGER:
+        limits = np.iinfo(to.numpy)
+        bad = not (limits.min if limits.min else -limits.max) <= value <= limits.max
+    else:
+        return
+    if bad:
         name = {"float32": "float", "float64": "double"}.get(to.name, to.name + "_t")
         raise RuntimeError(f"value cannot be converted to type {name} without overflow")
 

@@ -264,10 +264,15 @@ def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups)
         batch = _unsqueeze(input, (1, *_shape(input)))
         out = _conv_nd(name, rank, batch, weight, bias, stride, padding, dilation, groups)
         return _squeeze_first(out)
+    steps = _each("stride", stride, rank)
+    spread = _each("dilation", dilation, rank)
     own = len(_shape(weight)) - 2
-    steps = _each("stride", stride, own)
-    spread = _each("dilation", dilation, own)
-    pads = _paddings(padding, weight, steps, spread, own)
+    if own != rank:
+        raise RuntimeError(
+            f"expected stride to be a single integer value or a list of {own} values to match the "
+            f"convolution dimensions, but got stride={list(steps)}"
+        )
+    pads = _paddings(padding, weight, steps, spread, rank)
     out = _convolve(input, weight, bias, steps, pads, spread, groups)
     if key is not None:
         _seen[key] = (steps, pads, spread, groups)

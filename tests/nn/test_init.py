@@ -79,7 +79,16 @@ def test_sparse_eye_dirac(twin):
 
 
 def test_gains(twin):
-    kinds = ("linear", "conv2d", "conv_transpose3d", "sigmoid", "tanh", "relu", "leaky_relu", "selu")
+    kinds = (
+        "linear",
+        "conv2d",
+        "conv_transpose3d",
+        "sigmoid",
+        "tanh",
+        "relu",
+        "leaky_relu",
+        "selu",
+    )
 
     def scenario(torch):
         gain = torch.nn.init.calculate_gain

@@ -196,7 +196,9 @@ def test_outputs_and_gradients(twin, text, inputs, training):
         torch.manual_seed(7)
         layer = build(torch, text).train(training)
         # an in-place layer may not change a leaf that requires gradients
-        values = make_inputs(torch, inputs, requires_grad=", True" not in text and "(True)" not in text)
+        values = make_inputs(
+            torch, inputs, requires_grad=", True" not in text and "(True)" not in text
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             out = layer(*values)

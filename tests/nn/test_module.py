@@ -187,7 +187,11 @@ def test_conversion_keeps_identity(twin):
             log.append([str(p.dtype) for p in m.parameters()])
             log.append([str(b.dtype) for b in m.buffers()])
             log.append([str(p.grad.dtype) for p in m.parameters()])
-        return log, before == [id(p) for p in m.parameters()], all(p.is_leaf for p in m.parameters())
+        return (
+            log,
+            before == [id(p) for p in m.parameters()],
+            all(p.is_leaf for p in m.parameters()),
+        )
 
     twin(scenario)
 

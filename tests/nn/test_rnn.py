@@ -159,7 +159,7 @@ def test_packed_sequence_object(twin):
     def scenario(torch):
         rnn = torch.nn.utils.rnn
         packed = rnn.pack_sequence([torch.ones(2, 1), torch.ones(1, 1)])
-        data, sizes, order, back = packed
+        data, sizes, order, _ = packed
         return (
             repr(packed),
             packed.double().data,

@@ -152,8 +152,7 @@ def test_old_batch_norm_checkpoints_load(twin):
     def scenario(torch):
         m = torch.nn.BatchNorm1d(2)
         state = {k: v for k, v in m.state_dict().items() if k != "num_batches_tracked"}
-        first = repr(m.load_state_dict(state))
-        return first
+        return repr(m.load_state_dict(state))
 
     twin(scenario)
 

@@ -28,6 +28,7 @@ from facula.nn.modules.activation import CELU as CELU
 from facula.nn.modules.activation import ELU as ELU
 from facula.nn.modules.activation import GELU as GELU
 from facula.nn.modules.activation import GLU as GLU
+from facula.nn.modules.activation import SELU as SELU
 from facula.nn.modules.activation import Hardshrink as Hardshrink
 from facula.nn.modules.activation import Hardsigmoid as Hardsigmoid
 from facula.nn.modules.activation import Hardswish as Hardswish
@@ -41,7 +42,6 @@ from facula.nn.modules.activation import PReLU as PReLU
 from facula.nn.modules.activation import ReLU as ReLU
 from facula.nn.modules.activation import ReLU6 as ReLU6
 from facula.nn.modules.activation import RReLU as RReLU
-from facula.nn.modules.activation import SELU as SELU
 from facula.nn.modules.activation import Sigmoid as Sigmoid
 from facula.nn.modules.activation import SiLU as SiLU
 from facula.nn.modules.activation import Softmax as Softmax
@@ -167,10 +167,10 @@ from facula.nn.modules.pooling import MaxUnpool1d as MaxUnpool1d
 from facula.nn.modules.pooling import MaxUnpool2d as MaxUnpool2d
 from facula.nn.modules.pooling import MaxUnpool3d as MaxUnpool3d
 from facula.nn.modules.rnn import GRU as GRU
-from facula.nn.modules.rnn import GRUCell as GRUCell
 from facula.nn.modules.rnn import LSTM as LSTM
-from facula.nn.modules.rnn import LSTMCell as LSTMCell
 from facula.nn.modules.rnn import RNN as RNN
+from facula.nn.modules.rnn import GRUCell as GRUCell
+from facula.nn.modules.rnn import LSTMCell as LSTMCell
 from facula.nn.modules.rnn import RNNBase as RNNBase
 from facula.nn.modules.rnn import RNNCell as RNNCell
 from facula.nn.modules.rnn import RNNCellBase as RNNCellBase

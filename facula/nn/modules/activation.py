@@ -13,7 +13,6 @@ from facula.nn.modules.module import Module
 from facula.nn.parameter import Parameter
 from facula.tensors import Tensor
 
-
 # pickles name classes by the module where PyTorch has them
 MultiheadAttention.__module__ = __name__
 
@@ -216,9 +215,7 @@ class LeakyReLU(Module):
         return F.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}" + (
-            ", inplace=True" if self.inplace else ""
-        )
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
 class PReLU(Module):

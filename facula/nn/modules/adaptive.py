@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
@@ -74,9 +75,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         input = input_ if batched else input_.unsqueeze(0)
         target = target_ if batched else target_.unsqueeze(0)
         if input.size(0) != target.size(0):
-            raise RuntimeError(
-                "Input and target should have the same size in the batch dimension."
-            )
+            raise RuntimeError("Input and target should have the same size in the batch dimension.")
         output, used = self._target_log_probability(input, target)
         if used != target.size(0):
             raise RuntimeError(
@@ -91,7 +90,7 @@ class AdaptiveLogSoftmaxWithLoss(Module):
         output = input.new_zeros(target.size(0))
         place_in_head = tensors.zeros_like(target)
         bounds = [0, *self.cutoffs]
-        for i, (low, high) in enumerate(zip(bounds, bounds[1:])):
+        for i, (low, high) in enumerate(itertools.pairwise(bounds)):
             rows = ((target >= low) & (target < high)).nonzero().squeeze(1)
             count = rows.numel()
             if count == 0:

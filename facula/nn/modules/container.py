@@ -12,7 +12,6 @@ from facula.nn.modules.module import Module
 from facula.nn.modules.parameter_container import ParameterDict as ParameterDict
 from facula.nn.modules.parameter_container import ParameterList as ParameterList
 
-
 # pickles name classes by the module where PyTorch has them
 ParameterDict.__module__ = ParameterList.__module__ = __name__
 

@@ -42,9 +42,7 @@ class Conv1d(_ConvNd):
         if self.padding_mode != "zeros":
             input = self._padded(input)
             return F.conv1d(input, weight, bias, self.stride, (0,), self.dilation, self.groups)
-        return F.conv1d(
-            input, weight, bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return F.conv1d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class Conv2d(_ConvNd):
@@ -82,9 +80,7 @@ class Conv2d(_ConvNd):
         if self.padding_mode != "zeros":
             input = self._padded(input)
             return F.conv2d(input, weight, bias, self.stride, (0, 0), self.dilation, self.groups)
-        return F.conv2d(
-            input, weight, bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return F.conv2d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class Conv3d(_ConvNd):
@@ -114,9 +110,7 @@ class Conv3d(_ConvNd):
         if self.padding_mode != "zeros":
             input = self._padded(input)
             return F.conv3d(input, weight, bias, self.stride, (0, 0, 0), self.dilation, self.groups)
-        return F.conv3d(
-            input, weight, bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        return F.conv3d(input, weight, bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 class _LazyConvXdMixin(LazyModuleMixin):

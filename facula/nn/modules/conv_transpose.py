@@ -28,9 +28,7 @@ class _ConvTransposeNd(_ConvNd):
         dtype: Any = None,
     ) -> None:
         if padding_mode != "zeros":
-            raise ValueError(
-                f'Only "zeros" padding mode is supported for {type(self).__name__}'
-            )
+            raise ValueError(f'Only "zeros" padding mode is supported for {type(self).__name__}')
         super().__init__(
             in_channels, out_channels, kernel_size, stride, padding, dilation, transposed,
             output_padding, groups, bias, padding_mode, device, dtype,
@@ -74,7 +72,10 @@ class _ConvTransposeNd(_ConvNd):
 
 
 class ConvTranspose1d(_ConvTransposeNd):
-    """Transposed 1-D convolution. Shapes: (N, C, L) or (C, L); weight (in, out / groups, kernel...)."""
+    """Transposed 1-D convolution; the weight is (in, out / groups, kernel...).
+
+    Shapes: (N, C, L) or (C, L).
+    """
 
     def __init__(
         self,
@@ -93,7 +94,8 @@ class ConvTranspose1d(_ConvTransposeNd):
     ) -> None:
         super().__init__(
             in_channels, out_channels, _single(kernel_size), _single(stride), _single(padding),
-            _single(dilation), True, _single(output_padding), groups, bias, padding_mode, device, dtype,
+            _single(dilation), True, _single(output_padding), groups, bias, padding_mode,
+            device, dtype,
         )  # fmt: skip
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
@@ -105,7 +107,9 @@ class ConvTranspose1d(_ConvTransposeNd):
 
 
 class ConvTranspose2d(_ConvTransposeNd):
-    """Transposed 2-D convolution. Shapes: (N, C, H, W) or (C, H, W); weight (in, out / groups, kernel...).
+    """Transposed 2-D convolution; the weight is (in, out / groups, kernel...).
+
+    Shapes: (N, C, H, W) or (C, H, W).
 
     >>> import facula as torch
     >>> torch.nn.ConvTranspose2d(3, 8, 2, stride=2)(torch.ones(1, 3, 5, 5)).shape
@@ -129,7 +133,8 @@ class ConvTranspose2d(_ConvTransposeNd):
     ) -> None:
         super().__init__(
             in_channels, out_channels, _pair(kernel_size), _pair(stride), _pair(padding),
-            _pair(dilation), True, _pair(output_padding), groups, bias, padding_mode, device, dtype,
+            _pair(dilation), True, _pair(output_padding), groups, bias, padding_mode,
+            device, dtype,
         )  # fmt: skip
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
@@ -141,7 +146,10 @@ class ConvTranspose2d(_ConvTransposeNd):
 
 
 class ConvTranspose3d(_ConvTransposeNd):
-    """Transposed 3-D convolution. Shapes: (N, C, D, H, W) or (C, D, H, W); weight (in, out / groups, kernel...)."""
+    """Transposed 3-D convolution; the weight is (in, out / groups, kernel...).
+
+    Shapes: (N, C, D, H, W) or (C, D, H, W).
+    """
 
     def __init__(
         self,
@@ -160,7 +168,8 @@ class ConvTranspose3d(_ConvTransposeNd):
     ) -> None:
         super().__init__(
             in_channels, out_channels, _triple(kernel_size), _triple(stride), _triple(padding),
-            _triple(dilation), True, _triple(output_padding), groups, bias, padding_mode, device, dtype,
+            _triple(dilation), True, _triple(output_padding), groups, bias, padding_mode,
+            device, dtype,
         )  # fmt: skip
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:

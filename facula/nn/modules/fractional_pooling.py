@@ -30,7 +30,7 @@ class _FractionalMaxPoolNd(Module):
 
 
 class FractionalMaxPool2d(_FractionalMaxPoolNd):
-    """Max pooling to any smaller size. Source: Graham 2014. Shapes: (N, C, H, W) or (C, H, W)."""
+    """Max pooling to any size (Graham 2014). Shapes: (N, C, H, W) or (C, H, W)."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class FractionalMaxPool2d(_FractionalMaxPoolNd):
 
 
 class FractionalMaxPool3d(_FractionalMaxPoolNd):
-    """Max pooling to any smaller size. Source: Graham 2014. Shapes: (N, C, D, H, W) or (C, D, H, W)."""
+    """Max pooling to any size (Graham 2014). Shapes: (N, C, D, H, W) or (C, D, H, W)."""
 
     def __init__(
         self,

@@ -7,9 +7,11 @@ import itertools
 import warnings
 import weakref
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from facula.autograd import Function, is_grad_enabled
+from facula.autograd import Function
+from facula.autograd.modes import is_grad_enabled
 from facula.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ class HookDict(OrderedDict):
 
 
 class RemovableHandle:
-    """The receipt for a registered hook; ``remove()`` (or leaving a ``with`` block) unregisters it."""
+    """Unregisters a hook again: by ``remove()``, or at the end of a ``with`` block."""
 
     _counter = itertools.count()
 
@@ -293,9 +295,7 @@ class BackwardHookFunction(Function):
     """Pass tensors through unchanged and show their gradients to a callback on the way back."""
 
     @staticmethod
-    def forward(
-        ctx: Any, callback: Callable, zeros: bool, *values: Tensor
-    ) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, callback: Callable, zeros: bool, *values: Tensor) -> tuple[Tensor, ...]:
         ctx.callback = callback
         ctx.set_materialize_grads(zeros)
         passed = tuple(v.view_as(v) for v in values)
@@ -380,9 +380,7 @@ class BackwardHook:
         return tuple(grad_inputs[i] for i in places)
 
 
-def _watch(
-    values: tuple, callback: Callable, zeros: bool
-) -> tuple[tuple, list[int] | None]:
+def _watch(values: tuple, callback: Callable, zeros: bool) -> tuple[tuple, list[int] | None]:
     """Pass the tensors among ``values`` through a node that shows their gradients.
 
     A missing gradient is shown as zeros or, as PyTorch does at the outputs, as None.

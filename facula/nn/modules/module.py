@@ -339,4 +339,3 @@ def _has_any_global_hook() -> bool:
         or _hooks.global_backward_hooks
         or _hooks.global_backward_pre_hooks
     )
-

@@ -287,21 +287,21 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """The largest value of windows chosen to give ``output_size``. Shapes: (N, C, L) or (C, L)."""
+    """The largest values of ``output_size`` windows. Shapes: (N, C, L) or (C, L)."""
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool1d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
-    """The largest value of windows chosen to give ``output_size``. Shapes: (N, C, H, W) or (C, H, W)."""
+    """The largest values of ``output_size`` windows. Shapes: (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool2d(input, self.output_size, self.return_indices)
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """The largest value of windows chosen to give ``output_size``. Shapes: (N, C, D, H, W) or (C, D, H, W)."""
+    """The largest values of ``output_size`` windows. Shapes: (N, C, D, H, W) or (C, D, H, W)."""
 
     def forward(self, input: Tensor) -> Any:
         return F.adaptive_max_pool3d(input, self.output_size, self.return_indices)
@@ -319,21 +319,21 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """The mean of windows chosen to give ``output_size``. Shapes: (N, C, L) or (C, L)."""
+    """The means of ``output_size`` windows. Shapes: (N, C, L) or (C, L)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool1d(input, self.output_size)
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
-    """The mean of windows chosen to give ``output_size``. Shapes: (N, C, H, W) or (C, H, W)."""
+    """The means of ``output_size`` windows. Shapes: (N, C, H, W) or (C, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(input, self.output_size)
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """The mean of windows chosen to give ``output_size``. Shapes: (N, C, D, H, W) or (C, D, H, W)."""
+    """The means of ``output_size`` windows. Shapes: (N, C, D, H, W) or (C, D, H, W)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.adaptive_avg_pool3d(input, self.output_size)

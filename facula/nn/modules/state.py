@@ -162,12 +162,16 @@ class StateMixin:
     ) -> None:
         for hook in self._load_state_dict_pre_hooks.values():
             hook(
-                state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs
+                state_dict,
+                prefix,
+                local_metadata,
+                strict,
+                missing_keys,
+                unexpected_keys,
+                error_msgs,
             )
         assign = local_metadata.get("assign_to_params_buffers", False)
-        kept = {
-            k: v for k, v in self._buffers.items() if k not in self._non_persistent_buffers_set
-        }
+        kept = {k: v for k, v in self._buffers.items() if k not in self._non_persistent_buffers_set}
         own = {
             name: value
             for name, value in itertools.chain(self._parameters.items(), kept.items())
@@ -276,7 +280,9 @@ class StateMixin:
             for name, child in module._modules.items():
                 if child is not None:
                     start = prefix + name + "."
-                    load(child, {k: v for k, v in local_state.items() if k.startswith(start)}, start)
+                    load(
+                        child, {k: v for k, v in local_state.items() if k.startswith(start)}, start
+                    )
             incompatible = _IncompatibleKeys(missing, unexpected)
             for hook in module._load_state_dict_post_hooks.values():
                 if hook(module, incompatible) is not None:
@@ -304,5 +310,3 @@ def _complaints(missing: list[str], unexpected: list[str]) -> list[str]:
             listed = ", ".join(f'"{key}"' for key in keys)
             found.append(f"{what} key(s) in state_dict: {listed}. ")
     return found
-
-

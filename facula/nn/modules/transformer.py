@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facula import tensors
-from facula.autograd import is_grad_enabled
+from facula.autograd.modes import is_grad_enabled
 from facula.base import dtypes
 from facula.nn import functional as F
 from facula.nn.init import xavier_uniform_
@@ -211,9 +211,7 @@ class TransformerEncoder(Module):
         causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, batch_first))
         output = src
         for layer in self.layers:
-            output = layer(
-                output, src_mask=mask, is_causal=causal, src_key_padding_mask=padding
-            )
+            output = layer(output, src_mask=mask, is_causal=causal, src_key_padding_mask=padding)
         if padding is not None and mask is None and self._clears_padding(src):
             output = _zero_left_aligned_padding(output, src_key_padding_mask, self.mask_check)
         return output if self.norm is None else self.norm(output)
@@ -479,9 +477,7 @@ class Transformer(Module):
         )
 
     @staticmethod
-    def generate_square_subsequent_mask(
-        sz: int, device: Any = None, dtype: Any = None
-    ) -> Tensor:
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
         """A square mask with -inf above the diagonal: no place sees a later one."""
         return _generate_square_subsequent_mask(sz, device, dtype)
 

@@ -56,7 +56,9 @@ def _norm(value: Tensor, order: float) -> Tensor:
     if order == 1:
         return size.sum()
     if order == 2:
-        return (value * value).sum().sqrt() if not value.is_complex() else (size * size).sum().sqrt()
+        return (
+            (value * value).sum().sqrt() if not value.is_complex() else (size * size).sum().sqrt()
+        )
     return size.pow(order).sum().pow(1.0 / order)
 
 

@@ -112,9 +112,7 @@ def spectral_norm(
     """A parameter over its largest singular value. Source: Miyato et al. 2018."""
     weight = getattr(module, name, None)
     if not isinstance(weight, Tensor):
-        raise ValueError(
-            f"Module '{module}' has no parameter or buffer with name '{name}'"
-        )
+        raise ValueError(f"Module '{module}' has no parameter or buffer with name '{name}'")
     if dim is None:
         dim = 1 if isinstance(module, TRANSPOSED) else 0
     method = _SpectralNorm(weight, n_power_iterations, dim, eps)

@@ -102,9 +102,8 @@ class PruningContainer(BasePruningMethod):
         self._pruning_methods: tuple = ()
         methods = args[0] if args and isinstance(args[0], Iterable) else args
         for method in methods:
-            if not self._pruning_methods and isinstance(method, BasePruningMethod):
-                if hasattr(method, "_tensor_name"):
-                    self._tensor_name = method._tensor_name
+            if not self._pruning_methods and hasattr(method, "_tensor_name"):
+                self._tensor_name = method._tensor_name
             self.add_pruning_method(method)
 
     def add_pruning_method(self, method: Any) -> None:
@@ -168,7 +167,7 @@ class RandomUnstructured(_ByAmount):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         count = _amount_to_prune(self.amount, t.numel())
-        return _without_smallest(tensors.rand_like(t), count, default_mask)
+        return _without(tensors.rand_like(t), count, True, default_mask)
 
 
 class L1Unstructured(_ByAmount):
@@ -176,14 +175,15 @@ class L1Unstructured(_ByAmount):
 
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         count = _amount_to_prune(self.amount, t.numel())
-        return _without_smallest(t.abs(), count, default_mask)
+        return _without(t.abs(), count, False, default_mask)
 
 
-def _without_smallest(scores: Tensor, count: int, default_mask: Tensor) -> Tensor:
+def _without(scores: Tensor, count: int, largest: bool, default_mask: Tensor) -> Tensor:
+    """The mask with zeros at the ``count`` largest or smallest scores."""
     mask = default_mask.clone()
     if count == 0:
         return mask
-    chosen = ops.topk(scores.reshape(-1), count, largest=False)[1]
+    chosen = ops.topk(scores.reshape(-1), count, largest=largest)[1]
     return mask.reshape(-1).index_fill(0, chosen, 0).reshape(mask.shape)
 
 
@@ -313,7 +313,9 @@ def global_unstructured(
         value = getattr(module, name)
         scores.append(given.get((module, name), value).detach().reshape(-1))
         mask = getattr(module, name + "_mask", None)
-        masks.append(tensors.ones_like(value.detach()).reshape(-1) if mask is None else mask.reshape(-1))
+        masks.append(
+            tensors.ones_like(value.detach()).reshape(-1) if mask is None else mask.reshape(-1)
+        )
     container = PruningContainer()
     container._tensor_name = "temp"
     container.add_pruning_method(method)
@@ -376,4 +378,3 @@ def _validate_structured(t: Tensor, dim: int) -> None:
         )
     if dim >= t.dim():
         raise IndexError(f"Invalid index {dim} for tensor of size {t.shape}")
-

@@ -58,9 +58,7 @@ class PackedSequence(_Fields):
         if data is self.data:
             return self
         kept = {k: v for k, v in kwargs.items() if k not in ("device", "dtype")}
-        indices = [
-            None if index is None else index.to(data.device, **kept) for index in self[2:]
-        ]
+        indices = [None if index is None else index.to(data.device, **kept) for index in self[2:]]
         return type(self)(data, self.batch_sizes, *indices)
 
     def pin_memory(self) -> PackedSequence:

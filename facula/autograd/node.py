@@ -8,7 +8,6 @@ from itertools import count
 from typing import Any
 
 from facula.autograd.handle import wrap
-from facula.runtime.value import Value
 
 _sequence = count()
 
@@ -194,7 +193,10 @@ def saved_handle(node: Node, position: int, value):
     return wrap(value, node, position - call.input_count)
 
 
-def _number_or_tensor(value: Value):
-    if value.spec.weak and value.buffer is not None:
-        return value.buffer
-    return wrap(value)
+def _number_or_tensor(value):
+    """A saved number as itself; inside a trace values are nodes, or numbers of the body."""
+    spec = getattr(value, "spec", None)
+    if spec is None:
+        return value
+    number = getattr(value, "buffer", None) if spec.weak else None
+    return wrap(value) if number is None else number

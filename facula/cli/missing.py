@@ -55,6 +55,9 @@ def teach(module: ModuleType) -> None:
                 return before(name)
             except AttributeError:
                 pass
+            except ModuleNotFoundError as error:  # a submodule listed as loaded on demand
+                if error.name != f"{module.__name__}.{name}":
+                    raise
         text = f"module {public!r} has no attribute {name!r}"
         if not name.startswith("__"):
             text += ": " + sentence(f"{public}.{name}", list(module.__dict__))

@@ -8,7 +8,7 @@ from facula.autograd.tools import tools
 from facula.base.dtypes import COMPLEX, FLOAT, dtype
 from facula.graph.primitives import elementwise, reduction
 from facula.operators import kit, views
-from facula.operators.operator import Number, operator
+from facula.operators.operator import Number, Numbers, operator
 
 
 @operator(name="Clone", derivative={"input": lambda g: g})
@@ -75,12 +75,15 @@ def expand_copy(input, size: tuple):
 @operator(
     name="=CopySlices",
     derivative={
-        "root": lambda g, chain: write_view(g, zeros_of(g, chain), chain),
-        "value": lambda g, chain: read_view(g, chain),
+        "root": lambda g, structure, numbers: _clear_view(g, structure, numbers),
+        "value": lambda g, structure, numbers: _read_view(g, structure, numbers),
     },
 )
-def write_view(root, value, chain: tuple):
-    """``root`` with the elements that a chain of view steps selects replaced by ``value``."""
+def _write_view(root, value, structure: tuple, numbers: Numbers):
+    return _written(root, value, views.steps_of(structure, numbers))
+
+
+def _written(root, value, chain):
     befores = [root]
     for step in chain[:-1]:
         befores.append(step.forward(befores[-1]))
@@ -89,17 +92,31 @@ def write_view(root, value, chain: tuple):
     return value
 
 
-@operator(name="AsStrided")
-def read_view(root, chain: tuple):
-    """What a chain of view steps selects from ``root``."""
+def write_view(root, value, chain):
+    """``root`` with the elements that a chain of view steps selects replaced by ``value``."""
+    return _write_view(root, value, *views.skeletons(chain))
+
+
+@operator(
+    name="CopySlices",
+    derivative={"root": lambda g, structure, numbers: _clear_view(g, structure, numbers)},
+)
+def _clear_view(root, structure: tuple, numbers: Numbers):
+    """``root`` with zeros where the chain looks."""
+    chain = views.steps_of(structure, numbers)
+    seen = root
     for step in chain:
+        seen = step.forward(seen)
+    own = seen._value.spec
+    return _written(root, kit.full(own.shape, 0, own.dtype), chain)
+
+
+@operator(name="AsStrided")
+def _read_view(root, structure: tuple, numbers: Numbers):
+    """What a chain of view steps selects from ``root``."""
+    for step in views.steps_of(structure, numbers):
         root = step.forward(root)
     return root
-
-
-def zeros_of(g, chain):
-    """Zeros shaped like what the chain selects from ``g``."""
-    return read_view(g, chain) * 0.0 if modes.trace is None else zero_like(read_view(g, chain))
 
 
 def zero_like(x):

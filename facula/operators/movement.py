@@ -18,6 +18,7 @@ from facula.operators import kit
 from facula.operators.basic import identity, sum_to_size_copy
 from facula.operators.operator import operator
 from facula.operators.views import View
+from facula.operators.window import _window, _window_into, select_arguments, slice_arguments
 
 
 def _shape(x):
@@ -407,35 +408,15 @@ def broadcast_tensors(*tensors):
 # Slices -----------------------------------------------------------------------------------------
 
 
-def _slice_layout(shape, strides, offset, start, stop, step):
-    for s, first, n in zip(strides, start, shape, strict=True):
-        if n:
-            offset += s * first
-    return tuple([s * by for s, by in zip(strides, step, strict=True)]), offset
+def _slice(input, start, stop, step):
+    """``input[start:stop:step, ...]`` (a view)."""
+    return _window(input, *slice_arguments(_shape(input), start, stop, step))
 
 
-@operator(
-    name="Slice",
-    derivative={"input": lambda g, input, start, stop, step: slice_into(input, g, start, stop, step)},
-    view=View(
-        strides=_slice_layout,
-        write=lambda before, value, start, stop, step: kit.bind(
-            m.slice_update, before, value, start=start, stop=stop, step=step
-        ),
-    ),
-)
-def _slice(input, start: tuple, stop: tuple, step: tuple):
-    return kit.bind(m.slice_, input, start=start, stop=stop, step=step)
-
-
-@operator(
-    name="SliceInto",
-    derivative={"value": lambda g, start, stop, step: _slice(g, start, stop, step)},
-)
-def slice_into(like, value, start: tuple, stop: tuple, step: tuple):
+def slice_into(like, value, start, stop, step):
     """Zeros shaped as ``like`` with ``value`` written at a slice."""
-    zeros = kit.full(_shape(like), 0, value._value.spec.dtype)
-    return kit.bind(m.slice_update, zeros, value, start=start, stop=stop, step=step)
+    shape = _shape(like)
+    return _window_into(value, *slice_arguments(shape, start, stop, step), shape)
 
 
 def _whole(shape):
@@ -470,37 +451,9 @@ def narrow(input, dim, start, length):
     return slice_axis(input, axis, start, start + length)
 
 
-def _select_layout(shape, strides, offset, axis, index):
-    return strides[:axis] + strides[axis + 1 :], offset + index * strides[axis]
-
-
-def _select_bounds(shape, axis, index):
-    start, stop, step = _whole(shape)
-    start[axis], stop[axis] = index, index + 1
-    return {"start": tuple(start), "stop": tuple(stop), "step": tuple(step)}
-
-
-def _write_select(before, value, axis, index):
-    shape = _shape(before)
-    value = kit.reshape(value, (*shape[:axis], 1, *shape[axis + 1 :]))
-    return kit.bind(m.slice_update, before, value, **_select_bounds(shape, axis, index))
-
-
-@operator(
-    name="Select",
-    derivative={"input": lambda g, input, axis, index: _select_into(input, g, axis, index)},
-    view=View(strides=_select_layout, write=_write_select),
-)
-def _select_at(input, axis: int, index: int):
-    shape = _shape(input)
-    part = kit.bind(m.slice_, input, **_select_bounds(shape, axis, index))
-    return kit.reshape(part, shape[:axis] + shape[axis + 1 :])
-
-
-@operator(name="SelectBackward", derivative={"value": lambda g, axis, index: _select_at(g, axis, index)})
-def _select_into(like, value, axis: int, index: int):
-    zeros = kit.full(_shape(like), 0, value._value.spec.dtype)
-    return _write_select(zeros, value, axis, index)
+def _select_at(input, axis, index):
+    """``input`` at a (non-negative) index of an axis, which is dropped (a view)."""
+    return _window(input, *select_arguments(_shape(input), axis, index))
 
 
 def select(input, dim, index):

@@ -29,6 +29,7 @@ from facula.runtime.recorder import Entry, recorder, scalar
 from facula.runtime.value import Value
 
 Number = Any  # annotation: ints and bools given here are inputs of the program, not static
+Numbers = Any  # the same, for a parameter that takes a sequence of numbers
 Operand = Any  # the same, for parameters that take a tensor or a number
 
 STATIC, TENSOR, FLOATING, INTEGRAL, SEQUENCE, FOREIGN = range(6)
@@ -217,7 +218,7 @@ class Operator:
                 values.append(value)
                 tensors.append(None)
             elif kind == SEQUENCE:
-                needs |= _sequence(argument, key, values, tensors)
+                needs |= _sequence(argument, role, key, values, tensors)
             elif kind == FOREIGN:
                 return self._lookup([_from_numpy(a) for a in args])
             else:
@@ -351,14 +352,22 @@ def _template(argument, role, counter, operands=None):
         if operands is not None:
             operands.append(argument)
         return Slot(next(counter))
-    if kind == SEQUENCE and any(isinstance(a, TensorBase) for a in argument):
-        return [_template(a, False, counter, operands) for a in argument]
+    if kind == SEQUENCE and (role or any(isinstance(a, TensorBase) for a in argument)):
+        return [_template(a, role, counter, operands) for a in argument]
     return tuple(argument) if kind == SEQUENCE else argument
 
 
-def _sequence(items, key, values, tensors) -> int:
+def _sequence(items, role, key, values, tensors) -> int:
     """Enter a list argument into the key: tensors as operands, anything else as static."""
     needs = 0
+    if role:
+        key.append(len(items))
+        for item in items:
+            value = item._value if isinstance(item, TensorBase) else _plain_scalar(item)
+            key.append(value.spec)
+            values.append(value)
+            tensors.append(None)
+        return 0
     if not any([isinstance(item, TensorBase) for item in items]):
         key.append(_hashable(items))
         return 0

@@ -10,11 +10,13 @@ from facula.base import dtypes
 from facula.graph.primitives import elementwise as e
 from facula.operators import kit, movement, positions
 from facula.operators.arithmetic import _select
-from facula.operators.basic import expand_copy, zero_like
+from facula.operators.basic import cast, expand_copy, write_view, zero_like
 from facula.operators.indexing import _index, _masked_select, _take, check_flat_index
 from facula.operators.operator import Operand, operator
 from facula.operators.positions import computed, shape_of
 from facula.operators.reduction import sum as sum_
+from facula.operators.views import Step
+from facula.operators.window import _window, select_arguments, slice_arguments
 
 # index_put --------------------------------------------------------------------------------------
 
@@ -271,33 +273,11 @@ def put(input, index, source, accumulate=False):
 # Views replaced ---------------------------------------------------------------------------------
 
 
-def _view_scatter(name, view, doc):
+def _replaced(input, src, view, arguments):
     """``input`` with what a view operator selects replaced by ``src``."""
-
-    def body(input, src, statics: tuple):
-        return view.view.write(input, kit.as_dtype(src, input._value.spec.dtype), *statics)
-
-    body.__name__ = f"_{name}"
-    made = operator(
-        body,
-        name="".join(part.capitalize() for part in name.split("_")),
-        derivative={
-            "input": lambda g, call, statics: made(g, _zeros(g, call.in_specs[1].shape), statics),
-            "src": lambda g, statics: view(g, *statics),
-        },
-    )
-    made.__doc__ = doc
-    return made
-
-
-@operator(differentiable=False)
-def _zeros(like, shape: tuple):
-    return kit.full(shape, 0, like._value.spec.dtype)
-
-
-_select_scatter = _view_scatter("select_scatter", movement._select_at, "One slice replaced.")
-_slice_scatter = _view_scatter("slice_scatter", movement._slice, "A range of slices replaced.")
-_diagonal_scatter = _view_scatter("diagonal_scatter", movement._diagonal, "A diagonal replaced.")
+    if src._value.spec.dtype is not input._value.spec.dtype:
+        src = cast(src, input._value.spec.dtype)
+    return write_view(input, src, (Step(view, arguments, None),))
 
 
 def _check_view_source(src, wanted) -> None:
@@ -318,7 +298,7 @@ def select_scatter(input, src, dim, index):
             f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {axis}"
         )
     _check_view_source(src, shape[:axis] + shape[axis + 1 :])
-    return _select_scatter(input, src, (axis, int(index) % n))
+    return _replaced(input, src, _window, select_arguments(shape, axis, int(index) % n))
 
 
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
@@ -333,7 +313,7 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
     begin[axis], stop[axis], by[axis] = first, last, step
     size = -(-(last - first) // step)
     _check_view_source(src, (*shape[:axis], size, *shape[axis + 1 :]))
-    return _slice_scatter(input, src, (tuple(begin), tuple(stop), tuple(by)))
+    return _replaced(input, src, _window, slice_arguments(shape, begin, stop, by))
 
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
@@ -345,7 +325,7 @@ def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     rest = [n for i, n in enumerate(shape_of(input)) if i not in (a, b)]
     size = movement._diagonal_size(shape_of(input), offset, a, b)
     _check_view_source(src, (*rest, size))
-    return _diagonal_scatter(input, src, (offset, a, b))
+    return _replaced(input, src, movement._diagonal, (offset, a, b))
 
 
 NAMESPACES = {

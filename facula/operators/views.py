@@ -23,38 +23,74 @@ class View:
         self.absolute = absolute
 
 
+class Hole:
+    """Stands in a step's skeleton for numbers that are inputs of the program."""
+
+    __slots__ = ("count",)
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def __eq__(self, other):
+        return isinstance(other, Hole) and self.count == other.count
+
+    def __hash__(self):
+        return hash((Hole, self.count))
+
+
 class Step:
-    """One view operation of a chain: the operator and its static arguments (and which output)."""
+    """One view operation of a chain: the operator, its arguments, and which of its outputs."""
 
-    __slots__ = ("index", "operator", "statics")
+    __slots__ = ("arguments", "index", "operator")
 
-    def __init__(self, operator, statics, index):
+    def __init__(self, operator, arguments, index):
         self.operator = operator
-        self.statics = statics
+        self.arguments = arguments
         self.index = index
 
     def forward(self, tensor):
-        """The view of ``tensor``, without sharing its storage."""
-        out = self.operator(tensor, *self.statics)
+        """The view of ``tensor``."""
+        out = self.operator(tensor, *self.arguments)
         return out if isinstance(out, TensorBase) else out[self.index]
 
     def write(self, before, value):
+        """``before`` with the viewed elements replaced (inside a trace)."""
         if self.index is not None:
-            return self.operator.view.write(before, value, *self.statics, index=self.index)
-        return self.operator.view.write(before, value, *self.statics)
+            return self.operator.view.write(before, value, *self.arguments, index=self.index)
+        return self.operator.view.write(before, value, *self.arguments)
 
-    def __eq__(self, other):
-        return (
-            self.operator is other.operator
-            and self.statics == other.statics
-            and self.index == other.index
-        )
-
-    def __hash__(self):
-        return hash((self.operator, self.statics, self.index))
+    def skeleton(self, numbers: list):
+        """The step without its runtime numbers, which are appended to ``numbers``."""
+        kept = []
+        for argument, role in zip(self.arguments, self.operator.roles[1:], strict=True):
+            if not role:
+                kept.append(argument)
+                continue
+            given = argument if isinstance(argument, tuple) else (argument,)
+            numbers.extend(given)
+            kept.append(Hole(len(given)))
+        return self.operator, tuple(kept), self.index
 
     def __repr__(self):
-        return f"{self.operator.__name__}{self.statics}"
+        return f"{self.operator.__name__}{self.arguments}"
+
+
+def skeletons(chain) -> tuple[tuple, list]:
+    """A chain as (static structure, runtime numbers): equal structures share one program."""
+    numbers: list = []
+    return tuple([step.skeleton(numbers) for step in chain]), numbers
+
+
+def steps_of(structure, numbers) -> list[Step]:
+    """The chain again, with numbers (or their stand-ins inside a trace) put in."""
+    left = iter(numbers)
+    chain = []
+    for operator, kept, index in structure:
+        arguments = [
+            tuple([next(left) for _ in range(a.count)]) if isinstance(a, Hole) else a for a in kept
+        ]
+        chain.append(Step(operator, tuple(arguments), index))
+    return chain
 
 
 def shared_with_numpy(tensor) -> bool:

@@ -1,28 +1,59 @@
-"""Basic indexing as one view operator: slices, integers and new dimensions together."""
+"""Basic indexing as one view operator: slices, integers and new dimensions together.
+
+Where a slice starts is an input of the program, its size is part of it: a loop over ``x[i]`` or
+``x[i:i + n]`` is one program, whatever ``i``.
+"""
 
 from __future__ import annotations
 
 from facula.graph.primitives import movement as m
 from facula.operators import kit
-from facula.operators.operator import Operand, operator
-from facula.operators.positions import shape_of
+from facula.operators.operator import Numbers, Operand, operator
 from facula.operators.views import View
 
 NEW = -1  # stands in ``places`` for a dimension of size 1 that ``None`` made
 
 
-def _layout(shape, strides, offset, start, stop, step, places, kind):
-    offset += sum([s * first for s, first, n in zip(strides, start, shape, strict=True) if n])
+def sliced(shape, start, stop, step):
+    """(starts, axes, sizes, steps): the slice in the form the operators here take it."""
+    sizes = tuple([max(0, -(-(b - a) // s)) for a, b, s in zip(start, stop, step, strict=True)])
+    axes = tuple(
+        [i for i, (n, k, s) in enumerate(zip(shape, sizes, step, strict=True)) if n != k or s != 1]
+    )
+    return tuple([start[a] for a in axes]), axes, sizes, tuple(step)
+
+
+def select_arguments(shape, axis, index):
+    """Arguments of the window operator for one (non-negative) index of an axis."""
+    sizes = (*shape[:axis], 1, *shape[axis + 1 :])
+    axes = () if shape[axis] == 1 else (axis,)
+    places = tuple([i for i in range(len(shape)) if i != axis])
+    return (index,) if axes else (), axes, sizes, (1,) * len(shape), places, "Select"
+
+
+def slice_arguments(shape, start, stop, step):
+    """Arguments of the window operator for a slice of every axis."""
+    return (*sliced(shape, start, stop, step), tuple(range(len(shape))), "Slice")
+
+
+def _layout(shape, strides, offset, start, axes, sizes, step, places, kind):
+    if 0 not in shape:
+        offset += sum([strides[axis] * first for axis, first in zip(axes, start, strict=True)])
     return tuple([0 if p < 0 else strides[p] * step[p] for p in places]), offset
 
 
-def _kept(start, stop, step):
-    return [max(0, -(-(b - a) // s)) for a, b, s in zip(start, stop, step, strict=True)]
+def _write(before, value, start, axes, sizes, step, places, kind):
+    value = kit.reshape(value, sizes)
+    if not axes:
+        return value
+    return kit.bind(
+        m.window_update, before, value, *_positions(start), axes=axes, sizes=sizes, steps=step
+    )
 
 
-def _write(before, value, start, stop, step, places, kind):
-    value = kit.reshape(value, _kept(start, stop, step))
-    return kit.bind(m.slice_update, before, value, start=start, stop=stop, step=step)
+def _positions(start):
+    """Starts as operands: handles, or ints where a derivative knows them."""
+    return [x if hasattr(x, "_value") else kit.number(x, kit.spec_of(x).dtype) for x in start]
 
 
 def _name(specs, template):
@@ -31,21 +62,22 @@ def _name(specs, template):
 
 @operator(
     derivative={
-        "input": lambda g, call, start, stop, step, places, kind: _window_into(
-            g, start, stop, step, places, kind, call.in_specs[0].shape
+        "input": lambda g, call, start, axes, sizes, step, places, kind: _window_into(
+            g, start, axes, sizes, step, places, kind, call.in_specs[0].shape
         )
     },
     view=View(strides=_layout, write=_write),
 )
-def _window(input, start: tuple, stop: tuple, step: tuple, places: tuple, kind: str):
-    """``input[start:stop:step, ...]`` whose dimension ``i`` is the input's ``places[i]``.
+def _window(input, start: Numbers, axes: tuple, sizes: tuple, step: tuple, places: tuple, kind: str):
+    """A slice of the input (see :func:`sliced`) whose dimension ``i`` is the slice's ``places[i]``.
 
-    Input dimensions that are not in ``places`` have size 1 and are dropped (they were indexed with
-    an integer). ``kind`` is the first word of the gradient node's name.
+    Dimensions that are not in ``places`` have size 1 and are dropped (they were indexed with an
+    integer). ``kind`` is the first word of the gradient node's name.
     """
-    part = kit.bind(m.slice_, input, start=start, stop=stop, step=step)
-    kept = shape_of(part)
-    return kit.reshape(part, [1 if p < 0 else kept[p] for p in places])
+    part = input
+    if axes:
+        part = kit.bind(m.window, input, *_positions(start), axes=axes, sizes=sizes, steps=step)
+    return kit.reshape(part, [1 if p < 0 else sizes[p] for p in places])
 
 
 _window.name = _name
@@ -54,19 +86,14 @@ _window.name = _name
 @operator(
     name="SliceBackward",
     derivative={
-        "value": lambda g, start, stop, step, places, kind: _window(
-            g, start, stop, step, places, kind
+        "value": lambda g, start, axes, sizes, step, places, kind: _window(
+            g, start, axes, sizes, step, places, kind
         )
     },
 )
-def _window_into(value, start: tuple, stop: tuple, step: tuple, places: tuple, kind: str, shape: tuple):
+def _window_into(
+    value, start: Numbers, axes: tuple, sizes: tuple, step: tuple, places: tuple, kind: str, shape: tuple
+):
     """Zeros of ``shape`` with ``value`` in a window: the gradient of reading the window."""
     zeros = kit.full(shape, 0, value._value.spec.dtype)
-    return _write(zeros, value, start, stop, step, places, kind)
-
-
-@operator(name="Fill", differentiable=False)
-def _filled(like, value: Operand):
-    """A number (or 0-d tensor) in the shape and dtype of ``like``."""
-    own = like._value.spec
-    return kit.full(own.shape, value, own.dtype)
+    return _write(zeros, value, start, axes, sizes, step, places, kind)

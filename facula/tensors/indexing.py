@@ -18,11 +18,10 @@ from facula.autograd.storage import window as memory_window
 from facula.base import dtypes
 from facula.graph.spec import spec
 from facula.operators import placement, positions, views
-from facula.operators.basic import copy, write_view
+from facula.operators.basic import copy, filled, write_view
 from facula.operators.indexing import _index
 from facula.operators.inplace import OVERLAP, check_writable
-from facula.operators.movement import _select_at, _slice
-from facula.operators.window import _filled, _window
+from facula.operators.window import _window, select_arguments, slice_arguments
 from facula.runtime.value import Value
 from facula.tensors.subscripts import bounds, parse
 
@@ -38,14 +37,14 @@ def getitem(self, index):
         if not -n <= index < n:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
         index = index + n if index < 0 else index
-        return _view(self, _select_at, (0, index), index, shape[1:])
+        return _view(self, _window, select_arguments(shape, 0, index), index, shape[1:])
     if cls is slice and shape:
         first, last, step = bounds(index, shape[0])
         rest = shape[1:]
         zeros = (0,) * len(rest)
-        statics = ((first, *zeros), (last, *rest), (step, *[1] * len(rest)))
+        statics = slice_arguments(shape, (first, *zeros), (last, *rest), (step, *[1] * len(rest)))
         size = -(-(last - first) // step)
-        return _view(self, _slice, statics, slice(first, last, step), (size, *rest))
+        return _view(self, _window, statics, slice(first, last, step), (size, *rest))
     found = parse(shape, index)
     if not found.advanced:
         return _view(self, _window, found.statics(), tuple(found.array), found.view_shape())
@@ -142,7 +141,7 @@ def setitem(self, index, value):
     elif tensor:
         value = copy(target, _broadcast(value, target._value.spec.shape))
     else:
-        value = _filled(target, value)
+        value = filled(target, value)
     views.assign(target, value, write_view)
 
 

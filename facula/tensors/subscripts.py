@@ -10,7 +10,7 @@ import numpy as np
 from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.operators.positions import NOT_AN_INDEX, computed
-from facula.operators.window import NEW
+from facula.operators.window import NEW, sliced
 
 _WHOLE = slice(None)
 _ZERO_DIM = (
@@ -28,9 +28,10 @@ class Subscript:
     ``advanced`` holds an index tensor or None for the leading dimensions of the view.
     """
 
-    __slots__ = ("advanced", "array", "kind", "places", "start", "step", "stop")
+    __slots__ = ("advanced", "array", "kind", "places", "shape", "start", "step", "stop")
 
     def __init__(self, shape):
+        self.shape = shape
         self.start = [0] * len(shape)
         self.stop = list(shape)
         self.step = [1] * len(shape)
@@ -41,10 +42,8 @@ class Subscript:
 
     def statics(self):
         """The arguments of the window operator after the tensor."""
-        return (
-            tuple(self.start), tuple(self.stop), tuple(self.step), tuple(self.places),
-            self.kind or "Alias",
-        )  # fmt: skip
+        slices = sliced(self.shape, self.start, self.stop, self.step)
+        return (*slices, tuple(self.places), self.kind or "Alias")
 
     def view_shape(self):
         """Shape after the basic part."""
@@ -77,7 +76,7 @@ def parse(shape: tuple[int, ...], index) -> Subscript:
             for _ in range(count):
                 axis = _keep(found, axis)
             continue
-        axis = _take(found, shape, axis, item, len(items) == 1)
+        axis = _take(found, shape, axis, item)
     while axis < len(shape):
         axis = _keep(found, axis)
     return found
@@ -89,7 +88,7 @@ def _keep(found, axis):
     return axis + 1
 
 
-def _take(found, shape, axis, item, alone):
+def _take(found, shape, axis, item):
     """Enter one item; returns the next dimension of the tensor."""
     cls = item.__class__
     if cls is int:
@@ -103,7 +102,7 @@ def _take(found, shape, axis, item, alone):
         return axis + 1
     if cls is slice:
         first, last, step = bounds(item, shape[axis])
-        if alone or (first, last, step) != (0, shape[axis], 1):
+        if (first, last, step) != (0, shape[axis], 1):
             found.kind = "Slice"
         found.start[axis], found.stop[axis], found.step[axis] = first, last, step
         found.places.append(axis)

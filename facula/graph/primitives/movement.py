@@ -106,6 +106,37 @@ slice_update = _movement(
     "The first operand with a slice replaced by the second.",
 )
 
+def _window_slices(params, starts):
+    """Slices of every axis; the axes in ``axes`` start at operands, the others at 0."""
+    first = dict(zip(params["axes"], starts, strict=True))
+    found = []
+    for axis, (size, step) in enumerate(zip(params["sizes"], params["steps"], strict=True)):
+        start = int(first.get(axis, 0))
+        found.append(slice(start, start + (size - 1) * step + 1 if size else start, step))
+    return tuple(found)
+
+
+window = _movement(
+    "window",
+    lambda specs, params: spec(params["sizes"], specs[0].dtype),
+    lambda p, x, *starts: x[_window_slices(p, starts)],
+    "A slice whose starts are operands: one program serves every position.",
+)
+
+
+def _window_update(params, x, value, *starts):
+    out = x.copy()
+    out[_window_slices(params, starts)] = value
+    return out
+
+
+window_update = _movement(
+    "window_update",
+    lambda specs, params: specs[0],
+    _window_update,
+    "The first operand with such a slice replaced by the second.",
+)
+
 flip = _movement("flip", lambda specs, params: specs[0], lambda p, x: np.flip(x, p["axes"]))
 
 

@@ -43,8 +43,34 @@ def _lowest(dtype):
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
+def _covered(params, x) -> bool:
+    """Whether every window lies inside the input."""
+    return not any(low or high for low, high in params["padding"])
+
+
+def _argmax_inside(params, x):
+    """The same for windows inside an input without NaN: remember the best kernel position."""
+    rank = len(params["out"])
+    sizes = x.shape[x.ndim - rank :]
+    steps = [int(np.prod(sizes[i + 1 :])) for i in range(rank)]
+    offsets = list(product(*map(range, params["kernel"])))
+    best = x[_places(offsets[0], params)].copy()
+    which = np.zeros(best.shape, np.int64)
+    for offset in offsets[1:]:
+        values = x[_places(offset, params)]
+        place = sum(o * d * step for o, d, step in zip(offset, params["dilation"], steps, strict=True))
+        np.copyto(which, place, where=values > best)
+        np.maximum(best, values, out=best)
+    for i in range(rank):
+        at = np.arange(params["out"][i]) * (params["stride"][i] * steps[i])
+        which += at.reshape([-1 if j == i else 1 for j in range(rank)])
+    return which
+
+
 def _window_argmax(params, x):
     """Flat position (in the unpadded plane) of each window's first maximum; NaN wins."""
+    if _covered(params, x) and not (x.dtype.kind == "f" and np.isnan(x).any()):
+        return _argmax_inside(params, x)
     rank = len(params["out"])
     sizes = x.shape[x.ndim - rank :]
     padded = _padded(x, params, _lowest(x.dtype))

@@ -118,9 +118,15 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
 
     def __getattr__(self, name: str) -> Any:
         own = self.__dict__
-        for table in ("_modules", "_parameters", "_buffers"):
-            held = own.get(table)
-            if held is not None and name in held:
+        if "_modules" in own:  # written out: this runs for every self.layer and self.weight
+            held = own["_modules"]
+            if name in held:
+                return held[name]
+            held = own["_parameters"]
+            if name in held:
+                return held[name]
+            held = own["_buffers"]
+            if name in held:
                 return held[name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 

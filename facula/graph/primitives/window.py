@@ -43,7 +43,7 @@ def _lowest(dtype):
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-def _covered(params, x) -> bool:
+def _covered(params) -> bool:
     """Whether every window lies inside the input."""
     return not any(low or high for low, high in params["padding"])
 
@@ -69,7 +69,7 @@ def _argmax_inside(params, x):
 
 def _window_argmax(params, x):
     """Flat position (in the unpadded plane) of each window's first maximum; NaN wins."""
-    if _covered(params, x) and not (x.dtype.kind == "f" and np.isnan(x).any()):
+    if _covered(params) and not (x.dtype.kind == "f" and np.isnan(x).any()):
         return _argmax_inside(params, x)
     rank = len(params["out"])
     sizes = x.shape[x.ndim - rank :]

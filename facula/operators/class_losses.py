@@ -82,7 +82,10 @@ def _picked(logp, target, valid):
 def _row_gradient(g, rows, reduction):
     """Gradient of each row's loss, with its weight: what ``mean`` divides by is the weights' sum."""
     g = widened(g)
-    return rows * g / _sum(rows, None, False, None) if reduction == "mean" else rows * g
+    if reduction != "mean":
+        return rows * g
+    # Where every row is ignored the loss is 0 / 0, but no row has a gradient.
+    return _select(rows == 0, 0.0, rows * g / _sum(rows, None, False, None))
 
 
 def _reduced_rows(values, rows, reduction):
@@ -103,7 +106,10 @@ def _nll_grad(g, input, target, weight, reduction, ignore_index):
 
 
 def _nll_name(specs, template):
-    return "NllLossBackward0" if specs[0].ndim <= 2 else "NllLoss2DBackward0"
+    ndim = specs[0].ndim
+    if template[3] == "none" and ndim > 2 and ndim != 4:
+        return "ViewBackward0"
+    return "NllLossBackward0" if ndim <= 2 else "NllLoss2DBackward0"
 
 
 @operator(name=_nll_name, derivative={"input": _nll_grad})

@@ -294,6 +294,11 @@ def binary_cross_entropy_with_logits(
     own, other = input._value.spec, target._value.spec
     if own.shape != other.shape:
         raise ValueError(f"Target size ({other.size}) must be the same as input size ({own.size})")
+    to = kit.result_type(input, target)
+    if to.category > other.dtype.category:
+        raise RuntimeError(
+            f"result type {to.legacy} can't be cast to the desired output type {other.dtype.legacy}"
+        )
     return _binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction)
 
 

@@ -302,7 +302,13 @@ class Operator:
 
     def in_trace(self, args):
         """Inside a trace the body runs at once; with gradients on, its node is attached."""
-        if not (modes.grad and self.differentiable and self.rules is not None):
+        if modes.grad and not self.differentiable:
+            modes.grad = False
+            try:
+                return self.call_body(args)
+            finally:
+                modes.grad = True
+        if not (modes.grad and self.rules is not None):
             return self.call_body(args)
         counter = count()
         operands: list = []

@@ -60,6 +60,7 @@ cfloat, cdouble, chalf = complex64, complex128, complex64
 pi, e, inf, nan = _math.pi, _math.e, _math.inf, _math.nan
 newaxis = None
 
+autograd.Variable = _tensors.Variable  # it stands in torch.autograd, below which tensors are
 globals().update(_tensors.legacy_types)
 globals().update(_TORCH)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 
 import numpy as np
@@ -78,7 +79,7 @@ def round(input, *, decimals=0):  # noqa: A001 (PyTorch's name)
     """Round to nearest, halves to even; ``decimals`` places behind the point."""
     if decimals == 0:
         return _round(input)
-    scale = 10.0 ** abs(decimals)
+    scale = 10.0 ** builtins.abs(decimals)
     return _round(input * scale) / scale if decimals > 0 else _round(input / scale) * scale
 
 

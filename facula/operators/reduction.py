@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 
 from facula.autograd.modes import modes
@@ -90,7 +91,7 @@ def _count(shape, axes):
     name=lambda specs, template: "MeanBackward0" if template[1] is None else "MeanBackward1",
     derivative={
         "input": lambda g, input, dim, keepdim: spread(g, input, dim, keepdim)
-        / builtin_max(_count(_shape(input), kit.axes_of(dim, len(_shape(input)))), 1)
+        / builtins.max(_count(_shape(input), kit.axes_of(dim, len(_shape(input)))), 1)
     },
 )
 def _mean(input, dim, keepdim, dtype):
@@ -102,10 +103,6 @@ def _mean(input, dim, keepdim, dtype):
     total = kit.bind(p.total, kit.as_dtype(input, wide), axes=axes)
     count = kit.number(_count(own.shape, axes), wide)
     return _finish(kit.as_dtype(kit.bind(e.div, total, count), to), own.shape, axes, keepdim)
-
-
-builtin_max = max
-builtin_min = min
 
 
 def mean(input, dim=None, keepdim=False, *, dtype=None):
@@ -204,7 +201,7 @@ def _amaxmin(name, primitive):
 
 
 def _refuse_empty(shape, axes, name, dim):
-    if any(shape[a] == 0 for a in axes):
+    if builtins.any(shape[a] == 0 for a in axes):
         if dim is None or dim == ():
             raise RuntimeError(
                 f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify "
@@ -457,14 +454,14 @@ def _var(input, dim, correction, keepdim):
         centred = kit.bind(e.complex_abs, centred)
         wide = wide.to_real()
     squares = kit.bind(p.total, kit.bind(e.mul, centred, centred), axes=axes)
-    divisor = builtin_max(count - correction, 0)
+    divisor = builtins.max(count - correction, 0)
     out = kit.bind(e.div, squares, kit.number(divisor, wide))
     return _finish(kit.as_dtype(out, own.dtype.to_real()), own.shape, axes, keepdim)
 
 
 def _var_grad(g, input, dim, correction, keepdim):
     axes = kit.axes_of(dim, len(_shape(input)))
-    divisor = builtin_max(_count(_shape(input), axes) - correction, 0)
+    divisor = builtins.max(_count(_shape(input), axes) - correction, 0)
     scale = 2.0 / divisor if divisor else math.nan
     return spread(g, input, dim, keepdim) * scale * (input - _mean(input, dim, True, None))
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from facula.nn.modules.hooks import RemovableHandle
 
+from facula.runtime.recorder import recorder
+
 if TYPE_CHECKING:
     from facula.optim.optimizer import Optimizer
 
@@ -49,11 +51,15 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
             or _global_pre_hooks
             or _global_post_hooks
         ):
-            return step(self, *args, **kwargs)
+            result = step(self, *args, **kwargs)
+            recorder.flush()  # a training step ends here: one program holds all of it
+            return result
         if getattr(type(self).step, "__wrapped__", None) is not step:
             # reached through super().step(): the outer call runs the hooks
             return step(self, *args, **kwargs)
-        return _step_with_hooks(self, step, (self, *args), kwargs)
+        result = _step_with_hooks(self, step, (self, *args), kwargs)
+        recorder.flush()
+        return result
 
     # the mark by which schedulers recognise a step that sets _opt_called
     wrapper._wrapped_by_lr_sched = True  # type: ignore[attr-defined]

@@ -57,6 +57,7 @@ from facula.tensors.random import randperm as randperm
 from facula.tensors.sharing import from_numpy as from_numpy
 from facula.tensors.tensor_class import Tensor as Tensor
 from facula.tensors.tensor_class import legacy_types as legacy_types
+from facula.tensors.variable import Variable as Variable
 
 from facula.tensors import methods as _methods  # isort: skip (installs Tensor's methods)
 

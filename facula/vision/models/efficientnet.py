@@ -288,40 +288,49 @@ def _efficientnet(
     return build(EfficientNet, enum, weights, progress, stages, dropout, **kwargs)
 
 
-
 @register_model(weights=EfficientNet_B0_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_B0_Weights.IMAGENET1K_V1))
 def efficientnet_b0(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B0."""
-    return _efficientnet(_scaled(1.0, 1.0), 0.2, EfficientNet_B0_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.0, 1.0), 0.2, EfficientNet_B0_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B1_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_B1_Weights.IMAGENET1K_V1))
 def efficientnet_b1(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B1."""
-    return _efficientnet(_scaled(1.0, 1.1), 0.2, EfficientNet_B1_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.0, 1.1), 0.2, EfficientNet_B1_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B2_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_B2_Weights.IMAGENET1K_V1))
 def efficientnet_b2(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B2."""
-    return _efficientnet(_scaled(1.1, 1.2), 0.3, EfficientNet_B2_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.1, 1.2), 0.3, EfficientNet_B2_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B3_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_B3_Weights.IMAGENET1K_V1))
 def efficientnet_b3(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B3."""
-    return _efficientnet(_scaled(1.2, 1.4), 0.3, EfficientNet_B3_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.2, 1.4), 0.3, EfficientNet_B3_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B4_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_B4_Weights.IMAGENET1K_V1))
 def efficientnet_b4(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B4."""
-    return _efficientnet(_scaled(1.4, 1.8), 0.4, EfficientNet_B4_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.4, 1.8), 0.4, EfficientNet_B4_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B5_Weights)
@@ -329,7 +338,9 @@ def efficientnet_b4(*, weights: Any = None, progress: bool = True, **kwargs: Any
 def efficientnet_b5(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B5."""
     kwargs.setdefault("norm_layer", _SLOW_NORM)
-    return _efficientnet(_scaled(1.6, 2.2), 0.4, EfficientNet_B5_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.6, 2.2), 0.4, EfficientNet_B5_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B6_Weights)
@@ -337,7 +348,9 @@ def efficientnet_b5(*, weights: Any = None, progress: bool = True, **kwargs: Any
 def efficientnet_b6(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B6."""
     kwargs.setdefault("norm_layer", _SLOW_NORM)
-    return _efficientnet(_scaled(1.8, 2.6), 0.5, EfficientNet_B6_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(1.8, 2.6), 0.5, EfficientNet_B6_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_B7_Weights)
@@ -345,14 +358,14 @@ def efficientnet_b6(*, weights: Any = None, progress: bool = True, **kwargs: Any
 def efficientnet_b7(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNet-B7."""
     kwargs.setdefault("norm_layer", _SLOW_NORM)
-    return _efficientnet(_scaled(2.0, 3.1), 0.5, EfficientNet_B7_Weights, weights, progress, **kwargs)
+    return _efficientnet(
+        _scaled(2.0, 3.1), 0.5, EfficientNet_B7_Weights, weights, progress, **kwargs
+    )
 
 
 @register_model(weights=EfficientNet_V2_S_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_V2_S_Weights.IMAGENET1K_V1))
-def efficientnet_v2_s(
-    *, weights: Any = None, progress: bool = True, **kwargs: Any
-) -> EfficientNet:
+def efficientnet_v2_s(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNetV2-S."""
     kwargs.setdefault("norm_layer", _FINE_NORM)
     kwargs.setdefault("last_channel", 1280)
@@ -362,9 +375,7 @@ def efficientnet_v2_s(
 
 @register_model(weights=EfficientNet_V2_M_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_V2_M_Weights.IMAGENET1K_V1))
-def efficientnet_v2_m(
-    *, weights: Any = None, progress: bool = True, **kwargs: Any
-) -> EfficientNet:
+def efficientnet_v2_m(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNetV2-M."""
     kwargs.setdefault("norm_layer", _FINE_NORM)
     kwargs.setdefault("last_channel", 1280)
@@ -374,9 +385,7 @@ def efficientnet_v2_m(
 
 @register_model(weights=EfficientNet_V2_L_Weights)
 @handle_legacy_interface(weights=("pretrained", EfficientNet_V2_L_Weights.IMAGENET1K_V1))
-def efficientnet_v2_l(
-    *, weights: Any = None, progress: bool = True, **kwargs: Any
-) -> EfficientNet:
+def efficientnet_v2_l(*, weights: Any = None, progress: bool = True, **kwargs: Any) -> EfficientNet:
     """Builds EfficientNetV2-L."""
     kwargs.setdefault("norm_layer", _FINE_NORM)
     kwargs.setdefault("last_channel", 1280)

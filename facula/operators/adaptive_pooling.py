@@ -93,18 +93,21 @@ def _average_grad(grad, sizes: tuple, output: tuple):
     return apply_matrices(grad, _matrices(sizes, output), transposed=True)
 
 
-def _output_size(name, rank, input, output_size, lists=True):
+def _output_size(name, rank, input, output_size):
     """``output_size`` for each dimension; None keeps the input's size."""
     shape = _shape(input)
-    if isinstance(output_size, int):
-        output_size = (output_size,) * rank
-    output_size = tuple(output_size)
+    several = not isinstance(output_size, int)
+    output_size = tuple(output_size) if several else (output_size,) * rank
     if len(output_size) == 1:
         output_size = output_size * rank
-    if len(shape) <= len(output_size):
+    if several and len(shape) <= len(output_size):
         raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
     if len(output_size) != rank:
         raise RuntimeError(f"{name}: output_size must be {rank}")
+    if len(shape) not in (rank + 1, rank + 2):
+        raise RuntimeError(
+            f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(shape)}"
+        )
     sizes = [
         n if m is None else int(m) for n, m in zip(shape[-rank:], output_size, strict=True)
     ]
@@ -113,10 +116,6 @@ def _output_size(name, rank, input, output_size, lists=True):
         raise RuntimeError(
             f"{name}: elements of output_size must be greater than or equal to 0 but received "
             f"{{{told}}}"
-        )
-    if len(shape) not in (rank + 1, rank + 2):
-        raise RuntimeError(
-            f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(shape)}"
         )
     return tuple(sizes)
 

@@ -16,7 +16,9 @@ def broadcast_shapes(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     out = [1] * ndim
     for shape in shapes:
         offset = ndim - len(shape)
-        for axis, size in enumerate(shape, offset):
+        # From the last dimension to the first: PyTorch names the first mismatch in that order.
+        for axis in range(ndim - 1, offset - 1, -1):
+            size = shape[axis - offset]
             if size == 1 or size == out[axis]:
                 continue
             if out[axis] != 1:

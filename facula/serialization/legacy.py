@@ -14,7 +14,8 @@ from typing import IO, Any
 import numpy as np
 
 from facula.serialization.pickler import dump
-from facula.serialization.storages import LoadedStorage, StorageType, swap_bytes
+from facula.serialization.storages import LoadedStorage, StorageType, storage_types, swap_bytes
+from facula.serialization.unpickler import StrictUnpickler, replace_steps
 from facula.serialization.zipformat import DamagedRecord
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -40,10 +41,48 @@ def write(value: Any, stream: IO[bytes], pickle_module: Any, protocol: int) -> N
         stream.write(storage.data.data)
 
 
+class _Skimmer(StrictUnpickler):
+    """Walks over a pickle without making anything of it, to learn which storages it refers to."""
+
+    dispatch = StrictUnpickler.dispatch.copy()
+
+    def find_class(self, module: str, name: str) -> Any:
+        return storage_types().get(f"{module}.{name}", object)
+
+    def _inert(self) -> None:
+        self.append(object())
+
+    def load_reduce(self) -> None:
+        del self.stack[-2:]
+        self._inert()
+
+    def load_newobj_ex(self) -> None:
+        del self.stack[-3:]
+        self._inert()
+
+    def load_build(self) -> None:
+        self.stack.pop()
+
+    load_newobj = load_reduce
+    load_append = load_build
+
+    def load_appends(self) -> None:
+        self.pop_mark()
+
+    load_setitems = load_additems = load_appends
+
+    def load_setitem(self) -> None:
+        del self.stack[-2:]
+
+
+replace_steps(_Skimmer)
+
+
 def read(stream: IO[bytes], make_reader: MakeReader, place: Callable[[LoadedStorage], Any]) -> Any:
     """Read a value in the old format; `place` moves each storage to where `map_location` says.
 
-    The bytes come after the object, so storages are made empty first and filled at the end.
+    The tensors' bytes come after the object: it is skimmed first, then the bytes are read, then the
+    object is made.
     """
 
     def no_storage(pid: tuple) -> Any:
@@ -57,24 +96,33 @@ def read(stream: IO[bytes], make_reader: MakeReader, place: Callable[[LoadedStor
     machine = read_plain()
     little = not isinstance(machine, dict) or machine.get("little_endian", True)
     storages: dict[str, LoadedStorage] = {}
-    placed: dict[str, Any] = {}
 
-    def load_storage(pid: tuple) -> Any:
-        if len(pid) != 6 or pid[0] != "storage" or not isinstance(pid[1], StorageType):
-            raise pickle.UnpicklingError(f"unknown reference to stored data: {pid!r}")
-        _, kind, key, location, count, view = pid
-        if view is not None:
-            raise pickle.UnpicklingError("storages that are views of others are not supported")
+    def note(pid: tuple) -> None:
+        kind, key, location, count = _checked_reference(pid)
         if key not in storages:
             data = _allocate(stream, key, count, kind)
             storages[key] = LoadedStorage(data, kind.dtype_name, location)
-            placed[key] = place(storages[key])
-        return placed[key]
 
-    value = make_reader(load_storage)()
-    for key in make_reader(no_storage)():
+    start = stream.tell()
+    _Skimmer(stream, note).load()
+    for key in read_plain():
+        if key not in storages:
+            raise pickle.UnpicklingError(f"the file stores '{key}', which nothing refers to")
         _fill(stream, key, storages[key], little)
-    return value
+    placed = {key: place(storage) for key, storage in storages.items()}
+    stream.seek(start)
+    return make_reader(lambda pid: placed[pid[2]])()
+
+
+def _checked_reference(pid: Any) -> tuple[StorageType, str, str, int]:
+    if not isinstance(pid, tuple) or len(pid) != 6 or pid[0] != "storage":
+        raise pickle.UnpicklingError(f"unknown reference to stored data: {pid!r}")
+    _, kind, key, location, count, view = pid
+    if not isinstance(kind, StorageType) or not isinstance(location, str):
+        raise pickle.UnpicklingError(f"unknown reference to stored data: {pid!r}")
+    if view is not None:
+        raise pickle.UnpicklingError("storages that are views of others are not supported")
+    return kind, key, location, count
 
 
 def _allocate(stream: IO[bytes], key: str, count: Any, kind: StorageType) -> np.ndarray:

@@ -44,6 +44,9 @@ _MAPPINGS = (dict, collections.OrderedDict, collections.Counter, collections.def
 class _Dispatch(dict):
     """The table of opcodes; any other opcode in a file is refused."""
 
+    def copy(self) -> _Dispatch:
+        return _Dispatch(self)
+
     def __missing__(self, code: int) -> Any:
         raise pickle.UnpicklingError(f"Unsupported operand {code}: not needed by any checkpoint")
 
@@ -217,12 +220,15 @@ class StrictUnpickler(_Machine):
         self.stack[-1].update(items)
 
 
-for _name in (
-    *("reduce", "newobj", "newobj_ex", "build", "append", "appends"),
-    *("setitem", "setitems", "additems"),
-):
-    _code = getattr(pickle, _name.upper())[0]
-    StrictUnpickler.dispatch[_code] = getattr(StrictUnpickler, f"load_{_name}")
+def replace_steps(machine: Any) -> None:
+    """Let the class's dispatch table lead to its own methods for the steps that change objects."""
+    steps = "reduce newobj newobj_ex build append appends setitem setitems additems"
+    for name in steps.split():
+        code = getattr(pickle, name.upper())[0]
+        machine.dispatch[code] = getattr(machine, f"load_{name}")
+
+
+replace_steps(StrictUnpickler)
 
 
 def full_unpickler(pickle_module: Any) -> type:

@@ -194,7 +194,7 @@ def batch_norm(
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError(
-                "Expected running_mean and running_var to be defined when training=False"
+                "running_mean must be defined in evaluation mode"
             )
         return _batch_norm_eval(input, weight, bias, running_mean, running_var, float(eps))
     out, mean, _, variance = _batch_norm_train(input, weight, bias, float(eps))

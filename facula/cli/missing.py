@@ -52,7 +52,10 @@ def teach(module: ModuleType) -> None:
     def missing(name: str) -> Any:
         if before is not None:
             try:
-                return before(name)
+                value = before(name)
+                if isinstance(value, ModuleType):
+                    teach(value)
+                return value
             except AttributeError:
                 pass
             except ModuleNotFoundError as error:  # a submodule listed as loaded on demand
@@ -77,10 +80,18 @@ def explain(error: BaseException) -> None:
         if name is not None:
             error.msg = f"{error.msg}: {sentence(name)}"
     elif isinstance(error, AttributeError) and "facula has no" not in str(error):
-        kind = type(error.obj)
-        if kind.__module__.split(".")[0] == "facula" and error.args and error.name:
-            name = f"torch.{kind.__name__}.{error.name}"
-            error.args = (f"{error.args[0]}: {sentence(name, dir(kind))}", *error.args[1:])
+        owner = _public_owner(error.obj)
+        if owner is not None and error.args and error.name:
+            text = sentence(f"{owner}.{error.name}", dir(error.obj))
+            error.args = (f"{error.args[0]}: {text}", *error.args[1:])
+
+
+def _public_owner(owner: Any) -> str | None:
+    """PyTorch's name of a facula module or of the class of a facula object, else None."""
+    if isinstance(owner, ModuleType):
+        return public_name(owner.__name__)
+    kind = type(owner)
+    return f"torch.{kind.__name__}" if kind.__module__.split(".")[0] == "facula" else None
 
 
 def _missing_import(error: ImportError) -> str | None:

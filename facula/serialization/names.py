@@ -122,6 +122,8 @@ def _optimizer_home(rest: str, name: str) -> str:
 
 def find(module: str, name: str) -> Any:
     """Return facula's object for a PyTorch (or facula) name; AttributeError when there is none."""
+    if module == "torch._C._nn":  # where PyTorch keeps the compiled part of nn.functional
+        module = "torch.nn.functional"
     root, _, rest = module.partition(".")
     path = ["facula", *(["vision"] if root == "torchvision" else []), *rest.split(".")]
     path = [part for part in path if part]

@@ -118,6 +118,8 @@ class _Names:
             module, qualname = item.module, item.name
         elif (dtype_name := tensor_io.dtype_name(item)) is not None:
             module, qualname = "torch", dtype_name
+        elif (public := tensor_io.public_name(item)) is not None:
+            module, qualname = public
         else:
             inner = getattr(item, "__module__", None) or ""
             if not names.is_ours(inner):
@@ -150,7 +152,7 @@ def _pickler_class(pickle_module: Any) -> type:
     save_function = base.dispatch[types.FunctionType]
 
     def save_own_function(pickler: Any, item: Any) -> None:
-        ours = names.is_ours(getattr(item, "__module__", None) or "")
+        ours = names.is_ours(item.__module__ or "")
         (pickler.save_global if ours else save_function.__get__(pickler))(item)
 
     dispatch = {**base.dispatch, types.FunctionType: save_own_function}

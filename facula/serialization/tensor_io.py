@@ -23,6 +23,8 @@ from facula.nn.parameter import (
     UninitializedBuffer,
     UninitializedParameter,
 )
+from facula.operators.namespaces import FUNCTIONAL, TORCH
+from facula.operators.operator import Operator
 from facula.runtime.recorder import compute
 from facula.runtime.value import Value
 from facula.serialization.storages import LoadedStorage, TorchGlobal
@@ -153,6 +155,15 @@ def dtype_name(item: Any) -> str | None:
     return item.name if isinstance(item, dtypes.dtype) else None
 
 
+def public_name(function: Any) -> tuple[str, str] | None:
+    """The module and name under which users know an operator; None for everything else."""
+    name = getattr(function, "__name__", None)
+    for module, table in (("torch.nn.functional", FUNCTIONAL), ("torch", TORCH)):
+        if name is not None and table.get(name) is function:
+            return module, name
+    return None
+
+
 def reduce_special(tensor: Any) -> Any:
     """How tensors without values are saved; None for ordinary ones."""
     if isinstance(tensor, (UninitializedParameter, UninitializedBuffer)):
@@ -164,6 +175,8 @@ def reduce_other(item: Any) -> Any:
     """How the library's other objects are saved, in PyTorch's form."""
     if isinstance(item, dtypes.dtype):
         return item.name
+    if isinstance(item, Operator):
+        return item.__name__
     if isinstance(item, tensors.Generator):
         state = (item.initial_seed(), None, item.get_state())
         return tensors.Generator, (item.device,), state

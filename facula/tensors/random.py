@@ -115,7 +115,7 @@ def _fill(tensor, draw, generator, legacy=None):
     values = flat.reshape(sizes)
     if order != list(range(own.ndim)):
         values = values.transpose(np.argsort(order))
-    return write(tensor, adopt(np.ascontiguousarray(values), own.dtype))
+    return write(tensor, adopt(np.ascontiguousarray(values).reshape(own.shape), own.dtype))
 
 
 def uniform_(tensor, a=0.0, b=1.0, *, generator=None, **named):

@@ -198,7 +198,7 @@ def draw_segmentation_masks(
     """Blends boolean (N, H, W) masks over a copy of the image; alpha 1 hides what is below."""
     _check_image(image)
     masks = masks[None] if masks.ndim == 2 else masks
-    if masks.ndim != 3 or masks.dtype != dtypes.bool:
+    if masks.ndim != 3 or masks.dtype != dtypes.bool_:
         raise ValueError("masks must be of shape (H, W) or (batch_size, H, W) and boolean")
     if tuple(masks.shape[-2:]) != tuple(image.shape[-2:]):
         raise ValueError("The image and the masks must have the same height and width")

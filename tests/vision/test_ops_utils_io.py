@@ -100,7 +100,7 @@ def test_drawing():
     drawn = utils.draw_bounding_boxes(image, boxes, colors="red", labels=["x"]).numpy()
     assert drawn[0, 3, 2:11].tolist() == [255] * 9 and drawn[1].sum() == 0
     assert image.numpy().sum() == 0
-    mask = tensors.zeros(20, 20, dtype=dtypes.bool)
+    mask = tensors.zeros(20, 20, dtype=dtypes.bool_)
     mask[4, 5] = True
     painted = utils.draw_segmentation_masks(image, mask, alpha=0.5, colors="blue").numpy()
     assert painted[2, 4, 5] == 127 and painted.sum() == 127

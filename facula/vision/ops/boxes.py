@@ -62,7 +62,7 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
     """`nms` within each class: boxes with different `idxs` never suppress one another."""
-    keep = tensors.zeros_like(scores, dtype=dtypes.bool)
+    keep = tensors.zeros_like(scores, dtype=dtypes.bool_)
     for label in sorted(set(idxs.tolist())):
         members = operators.where(idxs == label)[0]
         keep[members[nms(boxes[members], scores[members], iou_threshold)]] = True

@@ -176,6 +176,8 @@ def reduce_other(item: Any) -> Any:
     if isinstance(item, dtypes.dtype):
         return item.name
     if isinstance(item, Operator):
+        if public_name(item) is None:
+            raise pickle.PicklingError(f"{item!r} is internal and cannot be saved")
         return item.__name__
     if isinstance(item, tensors.Generator):
         state = (item.initial_seed(), None, item.get_state())

@@ -160,6 +160,15 @@ def test_whole_modules_travel_both_ways():
         np.testing.assert_allclose(numbers(results[0]), numbers(results[1]), rtol=1e-6)
 
 
+def test_modules_that_hold_functions_travel_both_ways():
+    torch = pytest.importorskip("torch")
+    for writer, reader in ((torch, ft), (ft, torch)):
+        model = writer.nn.TransformerEncoderLayer(4, 2, 8, activation=writer.nn.functional.gelu)
+        again = reader.load(saved(model, writer), weights_only=False)
+        assert again.activation is reader.nn.functional.gelu
+        assert same(model.state_dict(), again.state_dict())
+
+
 def test_other_values_of_the_library():
     values = [ft.Size([1, 2]), ft.device("cuda:1"), ft.bfloat16, ft.tensor([[1.0, 2]]).max(1)]
     size, device, dtype, result = ft.load(saved(values))

@@ -6,6 +6,7 @@ from facula.nn import init as init
 from facula.nn import modules as modules
 from facula.nn import parallel as parallel
 from facula.nn import parameter as parameter
+from facula.nn import quantized as quantized
 from facula.nn import utils as utils
 from facula.nn.modules.activation import CELU as CELU
 from facula.nn.modules.activation import ELU as ELU

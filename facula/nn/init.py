@@ -111,7 +111,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     values = np.zeros(tuple(sizes))
     for group in range(groups):
         for channel in range(min(per_group, sizes[1])):
-            values[(group * per_group + channel, channel, *centre)] = 1
+            place = (group * per_group + channel, channel, *centre)
+            values[place] = 1
     with no_grad():
         return tensor.copy_(tensors.from_numpy(values))
 

@@ -358,3 +358,51 @@ def test_parallel_helpers(twin):
         return repr(m), m(x), m.module.weight
 
     twin(scenario, rtol=1e-6)
+
+
+def test_functional_call(twin):
+    def scenario(torch):
+        from importlib import import_module
+
+        call = import_module(torch.__name__ + (".func" if torch.__name__ == "torch" else ".nn"))
+        call = getattr(call, "functional_call", None) or call.utils.stateless.functional_call
+        torch.manual_seed(0)
+        nn = torch.nn
+        m = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 2))
+        m[2].weight = m[0].weight
+        x = torch.randn(4, 2)
+        w = torch.full((2, 2), 0.5, requires_grad=True)
+        out = call(m, {"0.weight": w, "1.running_mean": torch.ones(2)}, (x,))
+        out.pow(2).sum().backward()
+        untied = call(m, [{"0.weight": w}], x, tie_weights=False)
+        return out, w.grad, untied, m.state_dict(), m[0].weight.grad
+
+    twin(scenario, rtol=1e-4, atol=1e-5)
+
+
+def test_functional_call_with_unknown_names(twin):
+    def scenario(torch):
+        import_ = __import__("importlib").import_module
+        call = import_(torch.nn.__name__ + ".utils.stateless").functional_call
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            one = {"weight": torch.ones(1, 1), "bias": torch.ones(1), "zz": torch.ones(1)}
+            return call(torch.nn.Linear(1, 1), one, torch.ones(1, 1))
+
+    twin(scenario, message=False)
+
+
+def test_float_functional(twin):
+    def scenario(torch):
+        f = torch.nn.quantized.FloatFunctional()
+        x = torch.tensor([1.0, -2.0])
+        return (
+            repr(f),
+            f.add(x, x),
+            f.mul(x, x),
+            f.add_relu(x, x),
+            f.cat([x, x]),
+            f.add_scalar(x, 2),
+        )
+
+    twin(scenario)

@@ -4,6 +4,7 @@ from facula.nn.utils import parametrizations as parametrizations
 from facula.nn.utils import parametrize as parametrize
 from facula.nn.utils import prune as prune
 from facula.nn.utils import rnn as rnn
+from facula.nn.utils import stateless as stateless
 from facula.nn.utils.clip_grad import clip_grad_norm as clip_grad_norm
 from facula.nn.utils.clip_grad import clip_grad_norm_ as clip_grad_norm_
 from facula.nn.utils.clip_grad import clip_grad_value_ as clip_grad_value_

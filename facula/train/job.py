@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from facula import nn, optim, tensors
+from facula import operators as ops
 from facula.autograd import no_grad
 from facula.train.callbacks import Progress
 from facula.train.checkpoint import SaveCheckpoint, load_checkpoint
@@ -161,7 +162,7 @@ def _draw_predictions(model: nn.Module, data: ImageData, path: Path) -> None:
     count = min(_SHOWN, len(data.test))
     chosen = np.linspace(0, len(data.test) - 1, count).round().astype(int)
     items = [data.test[int(i)] for i in chosen]
-    images = tensors.stack([item[0] for item in items])
+    images = ops.stack([item[0] for item in items])
     model.eval()
     with no_grad():
         predicted = model(images).argmax(1).tolist()

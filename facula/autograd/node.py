@@ -190,6 +190,8 @@ def saved_handle(node: Node, position: int, value):
         if edge is None or edge[0] is None:
             return _number_or_tensor(value)
         return wrap(value, edge[0], edge[1])
+    if value.spec.dtype.category < FLOAT:  # indices are outputs without a gradient
+        return wrap(value)
     return wrap(value, node, position - call.input_count)
 
 

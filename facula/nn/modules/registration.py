@@ -43,7 +43,7 @@ class HookRegistrationMixin:
         With ``with_kwargs`` the call is ``hook(module, args, kwargs, output)``; ``always_call``
         runs the hook also when ``forward`` raised.
         """
-        flags = (self._forward_hooks_with_kwargs,) if with_kwargs else ()
+        flags: tuple[HookDict, ...] = (self._forward_hooks_with_kwargs,) if with_kwargs else ()
         flags += (self._forward_hooks_always_called,) if always_call else ()
         return add_hook(self._forward_hooks, hook, flags=flags, prepend=prepend)
 

@@ -353,7 +353,7 @@ def _validate_pruning_amount_init(amount: Any) -> None:
     if not isinstance(amount, numbers.Real):
         raise TypeError(f"Invalid type for amount: {amount}. Must be int or float.")
     share = not isinstance(amount, numbers.Integral)
-    if amount < 0 or (share and amount > 1.0):
+    if float(amount) < 0 or (share and float(amount) > 1.0):
         raise ValueError(
             f"amount={amount} should either be a float in the range [0, 1] or a non-negative "
             "integer"
@@ -363,7 +363,7 @@ def _validate_pruning_amount_init(amount: Any) -> None:
 def _amount_to_prune(amount: Any, size: int) -> int:
     if not isinstance(amount, numbers.Integral):
         return round(amount * size)
-    if amount > size:
+    if int(amount) > size:
         raise ValueError(
             f"amount={amount} should be smaller than the number of parameters to prune={size}"
         )

@@ -13,7 +13,7 @@ from facula.base import dtypes
 from facula.tensors import Tensor
 
 _Fields = namedtuple(
-    "PackedSequence",
+    "_Fields",
     ["data", "batch_sizes", "sorted_indices", "unsorted_indices"],
     defaults=[None, None, None],
 )

@@ -10,6 +10,7 @@ import numpy as np
 from facula.base import dtypes
 from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
 from facula.graph.primitives import elementwise as p
+from facula.graph.primitives import special_calls
 from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum, pow_
 from facula.operators.basic import cast, conj, full, imag_part, real_part, zero_like
@@ -63,7 +64,18 @@ erfinv = _unary(
     "erfinv", p.erfinv, lambda g, out: g * (math.sqrt(math.pi) / 2) * exp(out * out), doc="Inverse of erf."
 )
 lgamma = _unary("lgamma", p.lgamma, lambda g, input: g * digamma(input), doc="log |gamma(input)|.")
-digamma = _unary("digamma", p.digamma, None, doc="Derivative of lgamma.")
+digamma = _unary(
+    "digamma", p.digamma, lambda g, input: g * _polygamma(1, input), doc="Derivative of lgamma."
+)
+
+
+@operator(name="Polygamma", derivative={"input": lambda g, n, input: g * _polygamma(n + 1, input)})
+def _polygamma(n: int, input):
+    """The n-th derivative of digamma, n >= 1."""
+    own = kit.floating(input._value.spec.dtype)
+    return kit.bind(special_calls.polygamma, kit.as_dtype(input, own), n=n)
+
+
 floor = _unary("floor", p.floor, lambda g: zero_like(g), to_float=False, doc="Round down.")
 ceil = _unary("ceil", p.ceil, lambda g: zero_like(g), to_float=False, doc="Round up.")
 trunc = _unary("trunc", p.trunc, lambda g: zero_like(g), to_float=False, doc="Round towards zero.")

@@ -8,6 +8,7 @@ from itertools import count
 from typing import Any
 
 from facula.autograd.handle import wrap
+from facula.base.dtypes import FLOAT
 
 _sequence = count()
 

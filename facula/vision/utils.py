@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from facula import operators, tensors
+from facula import operators
 from facula.base import dtypes
 from facula.tensors import Tensor
+from facula.vision._arrays import read, tensor_of
 
 __all__ = [
     "draw_bounding_boxes",
@@ -97,7 +98,7 @@ def save_image(
     grid = make_grid(tensor, **kwargs)
     # 0.5 and a cut: rounding to the nearest of 256 levels.
     levels = grid.detach().mul(255).add_(0.5).clamp_(0, 255).permute(1, 2, 0)
-    pixels = levels.to("cpu", dtypes.uint8).numpy()
+    pixels = read(levels.to(dtypes.uint8))
     Image.fromarray(np.ascontiguousarray(pixels)).save(fp, format=format)
 
 
@@ -141,12 +142,12 @@ def _to_levels(image: Tensor) -> np.ndarray:
     values = image.detach().cpu()
     if values.is_floating_point():
         values = values.mul(255 + 1 - 1e-3).to(dtypes.uint8)
-    array = values.numpy()
+    array = read(values)
     return np.repeat(array, 3, axis=0) if len(array) == 1 else array
 
 
 def _from_levels(levels: np.ndarray, like: Tensor) -> Tensor:
-    result = tensors.from_numpy(np.ascontiguousarray(levels))
+    result = tensor_of(levels)
     if like.is_floating_point():
         result = result.to(like.dtype).div(255)
     return result.to(like.device)
@@ -202,8 +203,8 @@ def draw_segmentation_masks(
         raise ValueError("masks must be of shape (H, W) or (batch_size, H, W) and boolean")
     if tuple(masks.shape[-2:]) != tuple(image.shape[-2:]):
         raise ValueError("The image and the masks must have the same height and width")
-    flags = masks.detach().cpu().numpy()
-    values = image.detach().cpu().numpy()
+    flags = read(masks)
+    values = read(image)
     values = np.repeat(values, 3, axis=0) if len(values) == 1 else values
     unit = 255 if image.is_floating_point() else 1
     painted = values.copy()
@@ -211,7 +212,7 @@ def draw_segmentation_masks(
         painted[:, mask] = (np.array(color) / unit).astype(values.dtype)[:, None]
     painted[:, flags.sum(0) > 1] = 0  # where masks meet no colour is right
     blended = (values * (1 - alpha) + painted * alpha).astype(values.dtype)
-    return tensors.from_numpy(blended).to(image.device)
+    return tensor_of(blended).to(image.device)
 
 
 def _log_api_usage_once(obj: Any) -> None:

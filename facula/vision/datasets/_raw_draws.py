@@ -8,6 +8,7 @@ import numpy as np
 
 from facula import tensors
 from facula.base import dtypes
+from facula.vision._arrays import read
 
 __all__ = ["raw_draws"]
 
@@ -25,7 +26,7 @@ def raw_draws(samples: int, kinds: Sequence[int]) -> np.ndarray:
     whole = total // 2
     if whole:
         # A full-range int64 is two raw draws, the first one in its high half.
-        words = tensors.empty(whole, dtype=dtypes.int64).random_(_INT64_MIN, None).numpy()
+        words = read(tensors.empty(whole, dtype=dtypes.int64).random_(_INT64_MIN, None))
         words = words.view(np.uint64)
         out[0 : 2 * whole : 2] = words >> np.uint64(32)
         out[1 : 2 * whole : 2] = words & np.uint64(0xFFFFFFFF)

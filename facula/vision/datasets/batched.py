@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facula import tensors
-from facula.base import dtypes
 from facula.tensors import Tensor
+from facula.vision._arrays import computed, tensor_of
 from facula.vision.datasets._raw_draws import raw_draws
 from facula.vision.transforms import functional as F
 from facula.vision.transforms import transforms as T
@@ -79,7 +78,15 @@ def _plan_pad(padding: Any, fill: Any, mode: str, form: _Form) -> list[_Step] | 
     widths = _pad_widths(form, padding)
     if widths is None:
         return None
-    return [_Step((), lambda x, _: np.pad(x, widths, constant_values=value))]
+
+    def pad(images: np.ndarray, _: np.ndarray) -> np.ndarray:
+        shape = [n + before + after for n, (before, after) in zip(images.shape, widths)]
+        wider = np.full(shape, value, dtype=images.dtype)
+        inside = [slice(before, before + n) for n, (before, _) in zip(images.shape, widths)]
+        wider[tuple(inside)] = images
+        return wider
+
+    return [_Step((), pad)]
 
 
 def _windows(images: np.ndarray, axes: tuple[int, int], size: Sequence[int]) -> np.ndarray:
@@ -121,7 +128,9 @@ def _plan_flip(t: Any, form: _Form) -> list[_Step]:
         # A float32 uniform is the low 24 bits of a draw.
         uniform = (raw[:, 0] & 0xFFFFFF).astype(np.float32) * np.float32(2.0**-24)
         chosen = np.flatnonzero(uniform < limit)
-        images[chosen] = np.flip(images[chosen], axis)
+        backwards = np.arange(images.shape[axis] - 1, -1, -1)
+        # take() moves whole pixels, three times faster than a view with a negative stride.
+        images[chosen] = images[chosen].take(backwards, axis)
         return images
 
     return [_Step((CHANCE,), flip)]
@@ -247,9 +256,7 @@ def _pixels(dataset: Any) -> np.ndarray | None:
     """The dataset's images as a uint8 array (N, H, W) or (N, H, W, 3)."""
     data = dataset.data
     if isinstance(data, Tensor):
-        if data.requires_grad or data.device.type != "cpu" or data.dtype != dtypes.uint8:
-            return None
-        data = data.numpy()
+        data = computed(data)
     if not isinstance(data, np.ndarray) or data.dtype != np.uint8:
         return None
     good = data.ndim == 3 or (data.ndim == 4 and data.shape[3] == 3)
@@ -270,13 +277,12 @@ def _planned(dataset: Any) -> tuple[np.ndarray, list[_Step]] | None:
 
 def _labels(targets: Any, rows: np.ndarray, count: int) -> np.ndarray | None:
     if isinstance(targets, Tensor):
-        if targets.requires_grad or targets.device.type != "cpu" or targets.is_floating_point():
-            return None
-        targets = targets.numpy()
-    if len(targets) != count:
+        targets = computed(targets)
+    if targets is None or len(targets) != count:
         return None
     if isinstance(targets, np.ndarray):
-        return targets[rows].astype(np.int64) if targets.ndim == 1 else None
+        whole = targets.ndim == 1 and targets.dtype.kind in "iu"
+        return targets[rows].astype(np.int64) if whole else None
     chosen = [targets[i] for i in rows.tolist()]
     return np.array(chosen, dtype=np.int64) if all(type(t) is int for t in chosen) else None
 
@@ -311,4 +317,4 @@ def fetch(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
     for step in steps:
         images = step.apply(images, raw[:, used : used + len(step.draws)])
         used += len(step.draws)
-    return [tensors.from_numpy(np.ascontiguousarray(images)), tensors.from_numpy(labels)]
+    return [tensor_of(images), tensor_of(labels)]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from facula import tensors
 from facula.tensors import Tensor
+from facula.vision._arrays import tensor_of
 
 __all__ = ["read_array", "read_image_file", "read_label_file", "read_sn3_pascalvincent_tensor"]
 
@@ -37,7 +37,7 @@ def read_array(path: Any, strict: bool = True) -> np.ndarray:
 
 def read_sn3_pascalvincent_tensor(path: Any, strict: bool = True) -> Tensor:
     """Reads an idx file as a tensor."""
-    return tensors.from_numpy(read_array(path, strict))
+    return tensor_of(read_array(path, strict))
 
 
 def read_label_file(path: Any) -> Tensor:
@@ -45,7 +45,7 @@ def read_label_file(path: Any) -> Tensor:
     labels = read_array(path, strict=False)
     if labels.dtype != np.uint8 or labels.ndim != 1:
         raise TypeError(f"labels should be a vector of uint8, got {labels.dtype} {labels.shape}")
-    return tensors.from_numpy(labels.astype(np.int64))
+    return tensor_of(labels.astype(np.int64))
 
 
 def read_image_file(path: Any) -> Tensor:
@@ -53,4 +53,4 @@ def read_image_file(path: Any) -> Tensor:
     images = read_array(path, strict=False)
     if images.dtype != np.uint8 or images.ndim != 3:
         raise TypeError(f"images should be (N, H, W) uint8, got {images.dtype} {images.shape}")
-    return tensors.from_numpy(images)
+    return tensor_of(images)

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.error import URLError
 
-import numpy as np
 from PIL import Image
 
 from facula.tensors import Tensor
+from facula.vision._arrays import row
 from facula.vision.datasets import batched
 from facula.vision.datasets.idx import (
     read_image_file,
@@ -114,8 +114,8 @@ class MNIST(VisionDataset):
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         # Through NumPy: recording an indexing operation for 784 bytes would cost more.
-        image = Image.fromarray(np.asarray(self.data)[index])
-        target = int(np.asarray(self.targets)[index])
+        image: Any = Image.fromarray(row(self.data, index))
+        target = int(row(self.targets, index))
         if self.transform is not None:
             image = self.transform(image)
         if self.target_transform is not None:

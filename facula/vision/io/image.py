@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, ImageSequence
 
-from facula import operators, tensors
+from facula import operators
 from facula.base import dtypes
 from facula.tensors import Tensor
+from facula.vision._arrays import read, tensor_of
 from facula.vision.transforms.functional import pil_to_tensor
 
 __all__ = [
@@ -53,7 +54,7 @@ _PIL_MODES = {
 
 def read_file(path: Any) -> Tensor:
     """Returns a file's bytes as a uint8 vector."""
-    return tensors.from_numpy(np.fromfile(os.fspath(path), dtype=np.uint8))
+    return tensor_of(np.fromfile(os.fspath(path), dtype=np.uint8))
 
 
 def write_file(filename: Any, data: Tensor) -> None:
@@ -62,7 +63,7 @@ def write_file(filename: Any, data: Tensor) -> None:
         raise RuntimeError(
             f"Input tensor dtype should be uint8 and 1-d, got {data.dtype}, {data.ndim}-d"
         )
-    data.cpu().numpy().tofile(os.fspath(filename))
+    read(data).tofile(os.fspath(filename))
 
 
 def _to_mode(image: Image.Image, mode: Any) -> Image.Image:
@@ -79,7 +80,7 @@ def _open(source: Tensor, formats: list[str] | None) -> Image.Image:
     if source.dtype != dtypes.uint8 or source.ndim != 1 or not source.numel():
         raise RuntimeError("Expected a non empty 1-dimensional tensor of dtype torch.uint8")
     try:
-        return Image.open(io.BytesIO(source.cpu().numpy().tobytes()), formats=formats)
+        return Image.open(io.BytesIO(read(source).tobytes()), formats=formats)
     except OSError as error:
         wanted = " or ".join(formats) if formats else "known image"
         raise RuntimeError(f"the bytes are not a {wanted} file: {error}") from error
@@ -164,7 +165,7 @@ def _image_of(input: Tensor, what: str) -> Image.Image:
             f"Input data must be a 3-dimensional tensor with 1 or 3 channels to "
             f"write {what}, got {tuple(input.shape)}"
         )
-    array = input.cpu().numpy()
+    array = read(input)
     plane = array[0] if len(array) == 1 else array.transpose(1, 2, 0)
     return Image.fromarray(np.ascontiguousarray(plane))
 
@@ -172,7 +173,7 @@ def _image_of(input: Tensor, what: str) -> Image.Image:
 def _encoded(image: Image.Image, **options: Any) -> Tensor:
     buffer = io.BytesIO()
     image.save(buffer, **options)
-    return tensors.from_numpy(np.frombuffer(buffer.getvalue(), dtype=np.uint8).copy())
+    return tensor_of(np.frombuffer(buffer.getvalue(), dtype=np.uint8).copy())
 
 
 def encode_png(input: Tensor, compression_level: int = 6) -> Tensor:

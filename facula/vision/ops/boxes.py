@@ -8,6 +8,7 @@ from facula import operators, tensors
 from facula.autograd import no_grad
 from facula.base import dtypes
 from facula.tensors import Tensor
+from facula.vision._arrays import read, tensor_of
 
 __all__ = [
     "batched_nms",
@@ -54,10 +55,8 @@ def nms(boxes: Tensor, scores: Tensor, iou_threshold: float) -> Tensor:
             f"boxes and scores should have same number of elements in dimension 0, got "
             f"{boxes.shape[0]} and {tuple(scores.shape)}"
         )
-    kept = _suppress(
-        boxes.detach().cpu().numpy(), scores.detach().cpu().numpy(), float(iou_threshold)
-    )
-    return tensors.from_numpy(kept).to(boxes.device)
+    kept = _suppress(read(boxes), read(scores), float(iou_threshold))
+    return tensor_of(kept).to(boxes.device)
 
 
 def batched_nms(boxes: Tensor, scores: Tensor, idxs: Tensor, iou_threshold: float) -> Tensor:
@@ -197,8 +196,8 @@ def complete_box_iou(boxes1: Tensor, boxes2: Tensor, eps: float = 1e-7) -> Tenso
 def masks_to_boxes(masks: Tensor) -> Tensor:
     """Returns the (N, 4) bounding boxes of (N, H, W) masks, pixel positions included."""
     out = np.zeros((masks.shape[0], 4), dtype=np.float32)
-    for i, mask in enumerate(masks.detach().cpu().numpy()):
+    for i, mask in enumerate(read(masks)):
         y, x = np.nonzero(mask)
         if y.size:
             out[i] = x.min(), y.min(), x.max(), y.max()
-    return tensors.from_numpy(out).to(masks.device)
+    return tensor_of(out).to(masks.device)

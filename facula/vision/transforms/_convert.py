@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facula import tensors
 from facula.base import dtypes
 from facula.tensors import Tensor
+from facula.vision._arrays import read, tensor_of
 
 __all__: list[str] = []
 
@@ -53,9 +53,9 @@ def to_tensor(pic: Any) -> Tensor:
     if array.dtype == np.uint8:
         dtype = default_float()
         planes = np.divide(planes, dtype.type(255), dtype=dtype, order="C")
-        return tensors.from_numpy(np.ascontiguousarray(planes))
+        return tensor_of(planes)
     planes = np.ascontiguousarray(planes)
-    return tensors.from_numpy(planes.copy() if np.shares_memory(planes, array) else planes)
+    return tensor_of(planes.copy() if np.shares_memory(planes, array) else planes)
 
 
 def pil_to_tensor(pic: Any) -> Tensor:
@@ -64,7 +64,7 @@ def pil_to_tensor(pic: Any) -> Tensor:
         raise TypeError(f"pic should be PIL Image. Got {type(pic)}")
     array = np.array(pic, copy=True)
     array = array[:, :, None] if array.ndim == 2 else array
-    return tensors.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1)))
+    return tensor_of(array.transpose(2, 0, 1))
 
 
 _GUESSED_MODE = {np.uint8: "L", np.int16: "I;16", np.int32: "I", np.float32: "F"}
@@ -78,7 +78,7 @@ def _channels_last(pic: Any) -> np.ndarray:
             raise ValueError(f"pic should be 2/3 dimensional. Got {pic.ndim} dimensions.")
         if pic.ndim == 3 and pic.shape[-3] > 4:
             raise ValueError(f"pic should not have > 4 channels. Got {pic.shape[-3]} channels.")
-        array = pic.detach().cpu().numpy()
+        array = read(pic)
         array = array[None] if array.ndim == 2 else array
         array = array.transpose(1, 2, 0)
     elif isinstance(pic, np.ndarray):

@@ -11,6 +11,7 @@ from facula import operators, tensors
 from facula.base import dtypes
 from facula.nn import functional as F
 from facula.tensors import Tensor
+from facula.vision._arrays import read, tensor_of
 from facula.vision.transforms._functional_pil import check_padding, sides
 
 __all__: list[str] = []
@@ -184,7 +185,7 @@ def _pad_symmetric(img: Tensor, padding: Sequence[int]) -> Tensor:
         start = max(before, 0)
         kept = whole[start + inner[0] : start + inner[-1] + 1]
         indices.append(np.concatenate([whole[:start], kept, whole[start + size :]]))
-    rows, columns = (tensors.from_numpy(i) for i in indices)
+    rows, columns = (tensor_of(i) for i in indices)
     return img[..., rows[:, None], columns[None, :]]
 
 
@@ -275,10 +276,10 @@ def equalize(img: Tensor) -> Tensor:
     if img.dtype != dtypes.uint8:
         raise TypeError(f"Only torch.uint8 image tensors are supported, but found {img.dtype}")
     require_channels(img, (1, 3))
-    array = img.numpy()
+    array = read(img)
     planes = array.reshape((-1,) + array.shape[-2:])
     flattened = np.stack([_equalize_plane(plane) for plane in planes])
-    return tensors.from_numpy(flattened.reshape(array.shape))
+    return tensor_of(flattened.reshape(array.shape))
 
 
 def normalize(

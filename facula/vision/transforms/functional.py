@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from facula import tensors
 from facula.tensors import Tensor
+from facula.vision._arrays import computed, tensor_of
 from facula.vision.transforms import _functional_pil as F_pil
 from facula.vision.transforms import _functional_tensor as F_t
 from facula.vision.transforms import _tensor_color as color_t
@@ -100,20 +100,20 @@ def convert_image_dtype(image: Tensor, dtype: Any = None) -> Tensor:
 
 def _normalize_in_numpy(tensor: Tensor, mean: Any, std: Any) -> Tensor | None:
     """The common small case without recording any operation; None where it does not apply."""
-    if tensor.requires_grad or tensor.device.type != "cpu" or tensor.ndim < 3:
-        return None
-    if isinstance(mean, Tensor) or isinstance(std, Tensor):
+    if tensor.ndim < 3 or isinstance(mean, Tensor) or isinstance(std, Tensor):
         return None
     if str(tensor.dtype) not in ("torch.float32", "torch.float64"):
         return None
-    values = tensor.numpy()
+    values = computed(tensor)
+    if values is None:
+        return None
     mean_a, std_a = (np.asarray(v, dtype=values.dtype) for v in (mean, std))
     if mean_a.ndim > 1 or std_a.ndim > 1 or (std_a == 0).any():
         return None
     if not {mean_a.size, std_a.size} <= {1, values.shape[-3]}:
         return None
     shape = (-1, 1, 1)
-    return tensors.from_numpy((values - mean_a.reshape(shape)) / std_a.reshape(shape))
+    return tensor_of((values - mean_a.reshape(shape)) / std_a.reshape(shape))
 
 
 def normalize(

@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 
 from facula.autograd.modes import modes
-from facula.base.dtypes import FLOAT
 from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import reduction as r
 from facula.operators import kit
-from facula.operators.basic import cast, expand_copy, write_value
+from facula.operators.basic import cast, write_value
 from facula.operators.movement import _view
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import rsqrt, square

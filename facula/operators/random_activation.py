@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from facula.autograd.modes import no_grad
 from facula.operators.activation import _rrelu_mean, _rrelu_with_noise
 from facula.operators.basic import zero_like
 from facula.operators.inplace import write
@@ -17,7 +18,6 @@ from facula.operators.precision import require_real
 from facula.operators.reduction import argmax
 from facula.operators.scatter import scatter
 from facula.operators.softmaxes import _softmax
-from facula.autograd.modes import no_grad
 from facula.runtime import streams
 from facula.runtime.generator import default_stream
 

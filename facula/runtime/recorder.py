@@ -86,6 +86,7 @@ class Recorder:
     def flush(self) -> None:
         """Compute every pending value that Python can still see; the others are never made."""
         if not self.key:
+            self.budget, self.bytes = flags.nodes, flags.bytes
             return
         key, values, inputs, lines = self.key, self.values, self.inputs, self.lines
         self._start()

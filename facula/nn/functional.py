@@ -1,8 +1,9 @@
-"""torch.nn.functional: the layers as functions, each with the name and signature PyTorch gives it."""
+"""torch.nn.functional: the layers as functions, under the names and signatures of PyTorch."""
 
 from __future__ import annotations
 
 from facula.operators import activation as _activation
+from facula.operators import softmaxes as _softmaxes
 from facula.operators.activation import gelu as gelu
 from facula.operators.activation import glu as glu
 from facula.operators.activation import hardshrink as hardshrink
@@ -115,6 +116,9 @@ from facula.operators.shuffles import native_channel_shuffle as native_channel_s
 from facula.operators.shuffles import pixel_shuffle as pixel_shuffle
 from facula.operators.shuffles import pixel_unshuffle as pixel_unshuffle
 from facula.operators.softmaxes import softmin as softmin
+
+softmax = _softmaxes.functional_softmax
+log_softmax = _softmaxes.functional_log_softmax
 
 
 def relu(input, inplace=False):

@@ -154,8 +154,8 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
 
     With ``accumulate`` they are added to the leaves' ``grad``; otherwise a list is returned.
     """
-    _checked_grads(tensors, grads)
     roots = _root_edges(tensors)
+    _checked_grads(tensors, grads)
     stop = frozenset()
     order = reachable(roots, stop)
     leaves = _leaves(order, roots)

@@ -65,9 +65,10 @@ def grad(
     if materialize_grads:
         results = [x.detach() * 0 if r is None else r for r, x in zip(results, inputs, strict=True)]
     elif not allow_unused and any(r is None for r in results):
+        position = next(i for i, r in enumerate(results) if r is None)
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set "
-            "allow_unused=True if this is the desired behavior."
+            f"The differentiated Tensor at index {position} appears to not have been used in the "
+            "graph. Set allow_unused=True if this is the desired behavior."
         )
     return tuple(results)
 
@@ -83,13 +84,15 @@ def check_grad(tensor, value) -> None:
     if value is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
     own, new = tensor._value.spec, value._value.spec
-    if new.dtype is not own.dtype:
-        raise RuntimeError(
-            f"assigned grad has data of a different type: expected {own.dtype!r}, got {new.dtype!r}"
-        )
     if new.shape != own.shape:
         raise RuntimeError(
-            f"assigned grad has data of a different size: expected {own.size}, got {new.size}"
+            f"attempting to assign a gradient of size '{list(new.shape)}' to a tensor of size "
+            f"'{list(own.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        )
+    if new.dtype is not own.dtype:
+        raise RuntimeError(
+            f"attempting to assign a gradient with dtype {new.dtype!r} to a tensor of dtype "
+            f"{own.dtype!r}. The gradient must have the tensor's dtype: convert it with .to({own.dtype!r})"
         )
 
 

@@ -78,24 +78,6 @@ def bitwise_not(input):
     return _not(input)
 
 
-def where(condition, input=None, other=None):
-    """Elements of ``input`` where the condition is true, else of ``other``.
-
-    With the condition alone: the indices of its nonzero elements, one tensor for each dimension.
-
-    >>> import facula as torch
-    >>> torch.where(torch.tensor([True, False]), 1.0, 0.0)
-    tensor([1., 0.])
-    """
-    if condition._value.spec.dtype.category != BOOL:
-        if condition._value.spec.dtype is not dtypes.uint8:
-            raise RuntimeError(
-                "where expected condition to be a boolean tensor, but got a tensor with dtype "
-                f"{condition._value.spec.dtype.legacy}"
-            )
-    return _select(condition, input, other)
-
-
 @operator(differentiable=False)
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """True where ``|input - other| <= atol + rtol * |other|``."""

@@ -9,9 +9,10 @@ import numpy as np
 from facula.base import dtypes
 from facula.graph.primitives import indexing as ix
 from facula.operators import kit, positions
+from facula.operators.arithmetic import _select
 from facula.operators.basic import expand_copy
 from facula.operators.movement import flatten, reshape, unsqueeze
-from facula.operators.operator import operator
+from facula.operators.operator import Operand, operator
 from facula.operators.positions import computed, shape_of
 
 # x[i, j] ----------------------------------------------------------------------------------------
@@ -270,6 +271,37 @@ def argwhere(input):
     return nonzero(input)
 
 
+# where ------------------------------------------------------------------------------------------
+
+
+def where(condition, input=None, other=None):
+    """Elements of ``input`` where the condition is true, else of ``other``.
+
+    With the condition alone: the indices of its nonzero elements, one tensor for each dimension.
+
+    >>> import facula as torch
+    >>> torch.where(torch.tensor([True, False]), 1.0, 0.0)
+    tensor([1., 0.])
+    """
+    if input is None and other is None:
+        return nonzero(condition, as_tuple=True)
+    own = condition._value.spec.dtype
+    if own not in positions.MASK_DTYPES:
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {own.legacy}"
+        )
+    if positions.is_tensor(input) or positions.is_tensor(other):
+        return _select(condition, input, other)
+    return _where_numbers(condition, input, other)
+
+
+@operator(differentiable=False)
+def _where_numbers(condition, input: Operand, other: Operand):
+    """Two Python numbers chosen from: the result has the dtype a tensor of them would have."""
+    to = kit.result_type(input, other)
+    return _select(condition, kit.as_dtype(input, to), kit.as_dtype(other, to))
+
+
 # Repeating and unravelling ----------------------------------------------------------------------
 
 
@@ -358,7 +390,7 @@ def _unravel(indices, shape: tuple):
 NAMESPACES = {
     "torch": [
         "argwhere", "gather", "index_select", "masked_select", "nonzero", "repeat_interleave",
-        "take", "take_along_dim", "unravel_index",
+        "take", "take_along_dim", "unravel_index", "where",
     ],
     "method": [
         "argwhere", "gather", "index_select", "masked_select", "nonzero", "repeat_interleave",

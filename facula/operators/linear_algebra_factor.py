@@ -300,7 +300,7 @@ def _eig_grad(gs, outs):
     core = turned - diag_embed(diagonal_of(turned))
     gaps = conj(values)
     core = quotient(core, row(gaps) - column(gaps)) + diag_embed(gs[0])
-    grad = _solve_raw(hermitian(vectors), matmul(core, hermitian(vectors)), True)[0]
+    grad = _solve_raw(hermitian(vectors), matmul(core, hermitian(vectors)), True, False)[0]
     return {"input": grad}
 
 
@@ -355,29 +355,37 @@ def _lu_grad(g_l, g_u, p, low, up):
     return matmul(p, top)
 
 
-@operator(
-    name="LinalgLu",
-    derivative=lambda gs, outs: {"input": _lu_grad(gs[1], gs[2], outs[0], outs[1], outs[2])},
-)
+def _factor_grad(gs, outs):
+    p = permutation_of(outs[2], shape_of(outs[0])[-2], dtype_of(outs[0]))
+    return {"input": _lu_grad(gs[0], gs[1], p, outs[0], outs[1])}
+
+
+@operator(name="LinalgLu", derivative=_factor_grad)
 def _lu(input):
     packed, pivots, _ = kit.bind(host.lu, input)
-    return _unpacked(packed, pivots)
+    return (*_triangles(packed), pivots)
 
 
-def _unpacked(packed, pivots):
-    m, n = shape_of(packed)[-2:]
-    k = min(m, n)
+def _triangles(packed):
+    k = min(shape_of(packed)[-2:])
     left, right = narrow(packed, -1, 0, k), narrow(packed, -2, 0, k)
-    return _permutation(pivots, m, dtype_of(packed)), _with_unit_diagonal(left), triu(right)
+    return _with_unit_diagonal(left), triu(right)
+
+
+@operator(name="LuUnpack")
+def lu_triangles(LU_data):
+    """L and U from the matrix that holds both."""
+    return _triangles(LU_data)
 
 
 def _with_unit_diagonal(x):
     return tril(x, -1) + identity_like(x)
 
 
-def _permutation(pivots, m, own):
+@operator(differentiable=False)
+def permutation_of(pivots, size: int, dtype: dtypes.dtype):
     """P with A = P L U from the pivots."""
-    return kit.bind(host.permutation, pivots, size=m, dtype=own)
+    return kit.bind(host.permutation, pivots, size=size, dtype=dtype)
 
 
 def _check_lu(name, A, pivot):
@@ -393,13 +401,15 @@ def _check_lu(name, A, pivot):
 def linalg_lu(A, *, pivot=True):
     """P, L, U with A = P L U: a permutation, unit lower and upper triangular matrices."""
     _check_lu("linalg.lu", A, pivot)
-    return result("linalg_lu", _lu(A))
+    low, up, pivots = _lu(A)
+    return result("linalg_lu", (permutation_of(pivots, shape_of(A)[-2], dtype_of(A)), low, up))
 
 
 def _lu_factor_grad(g, outs, input):
     m, n = shape_of(input)[-2:]
     k = min(m, n)
-    p, low, up = lu_unpack_parts(outs[0], outs[1])
+    p = permutation_of(outs[1], m, dtype_of(input))
+    low, up = lu_triangles(outs[0])
     g_l = tril(narrow(g, -1, 0, k), -1)
     g_u = triu(narrow(g, -2, 0, k))
     return {"input": _lu_grad(g_l, g_u, p, low, up)}
@@ -441,18 +451,14 @@ def lu(A, pivot=True, get_infos=False):
     return (packed, pivots, info) if get_infos else (packed, pivots)
 
 
-@operator(name="LuUnpack")
-def lu_unpack_parts(LU_data, LU_pivots):
-    return _unpacked(LU_data, LU_pivots)
-
-
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True):
     """P, L, U from a packed factorisation; parts that are not wanted are empty."""
     if dtype_of(LU_pivots) is not dtypes.int32:
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype"
         )
-    p, low, up = lu_unpack_parts(LU_data, LU_pivots)
+    p = permutation_of(LU_pivots, shape_of(LU_data)[-2], dtype_of(LU_data))
+    low, up = lu_triangles(LU_data)
     empty = narrow(_flat(LU_data), 0, 0, 0)
     parts = (p if unpack_pivots else empty, low if unpack_data else empty, up if unpack_data else empty)
     return result("lu_unpack", parts)
@@ -467,7 +473,8 @@ def _lu_solve(LU, pivots, B, left: bool, adjoint: bool):
     if not left:
         solved = _lu_solve.call_body([LU, pivots, hermitian(B), True, not adjoint])
         return hermitian(solved)
-    p, low, up = lu_unpack_parts.call_body([LU, pivots])
+    p = permutation_of(pivots, shape_of(LU)[-1], dtype_of(LU))
+    low, up = _triangles(LU)
     if not adjoint:
         half = _solve_triangular(low, matmul(swapped(p), B), False, True)
         return _solve_triangular(up, half, True, False)

@@ -71,9 +71,8 @@ def _solve_triangular(a, b, upper, unit):
     return _triangular(a, b, upper, True, unit)
 
 
-def _check_systems(name, a, b, left):
-    same_dtypes(name, a, b)
-    (n, m), (rows, columns) = shape_of(a)[-2:], shape_of(b)[-2:]
+def _check_systems(name, shape_a, shape_b, left):
+    (n, m), (rows, columns) = shape_a[-2:], shape_b[-2:]
     if (rows if left else columns) != m:
         equation = "AX = B" if left else "XA = B"
         raise RuntimeError(
@@ -90,7 +89,8 @@ def linalg_solve_triangular(A, B, *, upper, left=True, unitriangular=False):
     name = "linalg.solve_triangular"
     check_square(name, A)
     check_matrix(name, B, "B")
-    _check_systems(name, A, B, left)
+    same_dtypes(name, A, B)
+    _check_systems(name, shape_of(A), shape_of(B), left)
     return _triangular(A, B, bool(upper), bool(left), bool(unitriangular))
 
 
@@ -102,7 +102,14 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False):
     return result("triangular_solve", (solution, A.clone()))
 
 
-@operator(name="CholeskySolve")
+def _cholesky_solve_grad(g, L, out, upper):
+    g_b = _cholesky_solve(g, L, upper)
+    both = matmul(g_b, hermitian(out))
+    both = both + hermitian(both)
+    return {"B": g_b, "L": -matmul(L, both) if upper else -matmul(both, L)}
+
+
+@operator(name="CholeskySolve", derivative=_cholesky_solve_grad)
 def _cholesky_solve(B, L, upper: bool):
     low = hermitian(L) if upper else L
     return _solve_triangular(hermitian(low), _solve_triangular(low, B, False, False), True, False)
@@ -118,7 +125,12 @@ def cholesky_solve(B, L, upper=False):
     return _cholesky_solve(B, L, bool(upper))
 
 
-@operator(name="CholeskyInverse")
+def _cholesky_inverse_grad(g, L, out, upper):
+    both = matmul(matmul(out, g + hermitian(g)), out)
+    return {"L": -matmul(L, both) if upper else -matmul(both, L)}
+
+
+@operator(name="CholeskyInverse", derivative=_cholesky_inverse_grad)
 def _cholesky_inverse(L, upper: bool):
     return _cholesky_solve.call_body([identity_like(L), L, upper])
 
@@ -132,18 +144,22 @@ def cholesky_inverse(L, upper=False):
 # Systems and inverses ---------------------------------------------------------------------------
 
 
-def _solve_grad(g, A, B, out, left):
-    g_b = _solve_raw(hermitian(A), g, left)[0]
+def _solve_grad(g, A, B, out, left, vector):
+    if vector:
+        g, out = column(g), column(out)
+    g_b = _solve_raw(hermitian(A), g, left, False)[0]
     g_a = -matmul(g_b, hermitian(out)) if left else -matmul(hermitian(out), g_b)
-    return {"A": g_a, "B": g_b}
+    return {"A": g_a, "B": _view(g_b, shape_of(g_b)[:-1]) if vector else g_b}
 
 
 @operator(name="LinalgSolveEx", derivative=_solve_grad)
-def _solve_raw(A, B, left: bool):
+def _solve_raw(A, B, left: bool, vector: bool):
     if not left:
-        out, info = _solve_raw.call_body([swapped(A), swapped(B), True])
+        out, info = _solve_raw.call_body([swapped(A), swapped(B), True, False])
         return swapped(out), info
-    return kit.bind(host.solve, *_common_batches(A, B))
+    b = kit.reshape(B, (*shape_of(B), 1)) if vector else B
+    out, info = kit.bind(host.solve, *_common_batches(A, b))
+    return (kit.reshape(out, shape_of(out)[:-1]) if vector else out), info
 
 
 def _solved(name, A, B, left):
@@ -151,11 +167,8 @@ def _solved(name, A, B, left):
     same_dtypes(name, A, B)
     shape_a, shape_b = shape_of(A), shape_of(B)
     vector = len(shape_b) == 1 or (len(shape_a) - 1 == len(shape_b) and shape_b == shape_a[:-1])
-    if vector:
-        B = column(B)
-    _check_systems(name, A, B, left or vector)
-    out, info = _solve_raw(A, B, bool(left or vector))
-    return (_view(out, shape_of(out)[:-1]) if vector else out), info
+    _check_systems(name, shape_a, (*shape_b, 1) if vector else shape_b, left or vector)
+    return _solve_raw(A, B, bool(left or vector), vector)
 
 
 def _singular(i):
@@ -442,8 +455,8 @@ def linalg_lstsq(input, b=None, rcond=None, *, driver=None, B=None):
         raise RuntimeError("torch.linalg.lstsq: input.size(-2) should match other.size(-2)")
     _, rtol = default_tolerances(input, None, rcond)
     solution, rank, singular = _lstsq(input, wide, rtol)
-    residuals = _residuals(input, wide, solution, rank)
     empty = full((0,), 0, dtype_of(input).to_real())
+    residuals = empty if driver == "gelsy" else _residuals(input, wide, solution, rank)
     if vector:
         solution = _view(solution, shape_of(solution)[:-1])
     rank = rank if driver != "gels" else full((0,), 0, dtypes.int64)

@@ -127,7 +127,7 @@ _SPOKEN = {
     },
 )
 def _masked_fill(input, mask, value: Operand):
-    shape = kit.broadcast_shapes(input, mask)
+    shape = kit.broadcast_shapes(mask, input)
     value = kit.full(shape, value, input._value.spec.dtype)
     return kit.bind(e.select, kit.broadcast_to(mask, shape), value, kit.broadcast_to(input, shape))
 

@@ -125,8 +125,7 @@ def _prod_grad(g, input, dim, keepdim):
     """Product of all the others: exclusive products from both ends, right even with zeros."""
     shape = _shape(input)
     if dim is None:
-        flat = _reshape(input, (-1,) if modes.trace is None else (math.prod(shape),))
-        flat = flat if len(_shape(flat)) == 1 else _reshape(flat, (math.prod(shape),))
+        flat = _reshape(input, (math.prod(shape),))
         return _reshape(g * conj(_others(flat, 0)), shape)
     if not shape:
         return g

@@ -313,7 +313,7 @@ def _index_copy(input, dim: int, index, source):
     name=lambda specs, template: f"IndexFillBackward{int(not specs[-1].weak)}",
     derivative={
         "input": lambda g, dim, index: _index_fill(g, dim, index, 0),
-        "value": lambda g, dim, index: sum_(_index_select(g, dim, index)),
+        "value": lambda g, dim, index: sum_(g - _index_fill(g, dim, index, 0)),
     },
 )
 def _index_fill(input, dim: int, index, value: Operand):

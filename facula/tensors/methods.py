@@ -299,6 +299,7 @@ DUNDERS = {
 }
 
 OWN = {
+    "where": lambda self, condition, other: ops.where(condition, self, other),
     "view": view, "reshape": reshape, "permute": permute, "expand": expand, "repeat": repeat,
     "tile": tile, "flip": flip, "sum_to_size": sum_to_size, "copy_": copy_, "fill_": fill_,
     "zero_": zero_, "new_tensor": new_tensor, "new_zeros": _new(creation.zeros),

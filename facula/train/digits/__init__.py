@@ -31,7 +31,7 @@ class Digits(Dataset):
     >>> from facula.train import Digits
     >>> digits = Digits(train=False)
     >>> len(digits), digits[0][0].size, digits[0][1]
-    (355, (8, 8), 4)
+    (355, (8, 8), 5)
     """
 
     classes = [str(digit) for digit in range(10)]

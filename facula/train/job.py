@@ -187,7 +187,10 @@ def _conclude(settings: Settings, history: list[EpochRecord], out: Path, seconds
     other = "mnist" if settings.data == "digits" else "digits"
     model = "mlp" if settings.model == "lenet" else "lenet"
     more = settings.epochs + max(1, settings.epochs // 2)
-    print(f"  facula train --data {other:<17} another image set (or a folder of your own images)")
-    print(f"  facula train --model {model:<16} another network")
-    print(f"  facula train --resume --epochs {more:<6} train on")
-    print("  facula run your_script.py            run a PyTorch script, unmodified")
+    for command, what in (
+        (f"train --data {other}", "another image set, or a folder of your own images"),
+        (f"train --model {model}", "another network"),
+        (f"train --resume --epochs {more}", "train on"),
+        ("run your_script.py", "a PyTorch script, unmodified"),
+    ):
+        print(f"  facula {command:<30} {what}")

@@ -70,13 +70,14 @@ _LAZY = {
     for name in (
         "accelerator", "amp", "backends", "cuda", "distributed", "distributions", "fft", "func",
         "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "profiler",
-        "random", "serialization", "special", "testing", "train", "types", "utils", "vision",
+        "random", "serialization", "sparse", "special", "testing", "train", "types", "utils", "vision",
     )
 }  # fmt: skip
 _LAZY_NAMES = {
     "save": "facula.serialization",
     "load": "facula.serialization",
     "autocast": "facula.amp",
+    "sparse_coo_tensor": "facula.tensors.sparse",
     "default_generator": "facula.tensors",
 }
 

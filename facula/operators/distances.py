@@ -6,17 +6,17 @@ from math import inf
 
 import numpy as np
 
-from facula.base import dtypes
 from facula.base.dtypes import FLOAT
 from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import reduction as r
 from facula.operators import kit
 from facula.operators.arithmetic import _add, _select, _sub, maximum, mul, pow_, true_divide
+from facula.operators.axis_tables import add_axis, read_axis
 from facula.operators.basic import zero_like
 from facula.operators.movement import _expand, _view
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import sgn, sqrt
+from facula.operators.pointwise import sgn
 from facula.operators.indexing import index_select
 from facula.operators.reduction import _vector_norm
 from facula.operators.reduction import sum as sum_
@@ -126,28 +126,37 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return _cdist(x1, x2, (float(p),))
 
 
+def _ends(n, which):
+    """The first (0) or second (1) row of each pair of ``n`` rows."""
+    return np.triu_indices(n, 1)[which]
+
+
+@operator(
+    name="IndexSelect",
+    derivative={"input": lambda g, input, which: _add_ends(g, which, _shape(input)[0])},
+)
+def _end_rows(input, which: int):
+    return read_axis(input, 0, _ends(_shape(input)[0], which))
+
+
+@operator(name="IndexAdd", derivative={"values": lambda g, which: _end_rows(g, which)})
+def _add_ends(values, which: int, n: int):
+    return add_axis(values, 0, _ends(n, which), n)
+
+
+def _pair_differences(input):
+    return _sub(_end_rows(input, 0), _end_rows(input, 1), None)
+
+
 def _pdist_grads(g, input, out, p):
-    first, second = _pair_rows(_shape(input)[0])
     n = _shape(input)[0]
-    differences = _sub(_rows(input, first), _rows(input, second), None)
-    slopes = mul(_view(g, (*_shape(g), 1)), _slopes(differences, out, p[0]))
-    return {"input": _sub(_add_rows(slopes, first, n), _add_rows(slopes, second, n), None)}
+    slopes = mul(_view(g, (*_shape(g), 1)), _slopes(_pair_differences(input), out, p[0]))
+    return _sub(_add_ends(slopes, 0, n), _add_ends(slopes, 1, n), None)
 
 
-def _pair_rows(n):
-    first, second = np.triu_indices(n, 1)
-    return tuple(first.tolist()), tuple(second.tolist())
-
-
-@operator(name="IndexSelect", derivative={"input": lambda g, input, rows: _add_rows(g, rows, _shape(input)[0])})
-def _rows(input, rows: tuple):
-    return index_select(input, 0, kit.table(np.array(rows, np.int64), dtypes.int64))
-
-
-@operator(name="Pdist", derivative=_pdist_grads)
+@operator(name="Pdist", derivative={"input": _pdist_grads})
 def _pdist(input, p: tuple):
-    first, second = _pair_rows(_shape(input)[0])
-    return _distance(_sub(_rows(input, first), _rows(input, second), None), p[0])
+    return _distance(_pair_differences(input), p[0])
 
 
 def pdist(input, p=2.0):
@@ -167,7 +176,7 @@ def pdist(input, p=2.0):
 @operator(name="=NormBackward1")
 def _pairwise(x1, x2, p: tuple, eps, keepdim: bool):
     difference = _add(_sub(x1, x2, None), eps, None)
-    return _vector_norm(difference, p[0], len(_shape(difference)) - 1, keepdim, None)
+    return _vector_norm(difference, p, len(_shape(difference)) - 1, keepdim, None)
 
 
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
@@ -186,12 +195,12 @@ def _cosine(x1, x2, dim: int, eps):
 
 
 def _norm(x, dim):
-    return _vector_norm(x, 2.0, dim, True, None)
+    return _vector_norm(x, (2.0,), dim, True, None)
 
 
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """``x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))`` along a dimension."""
-    common = kit.promoted_dtype(x1, x2) if hasattr(kit, "promoted_dtype") else kit.result_type(x1, x2)
+    common = kit.result_type(x1, x2)
     if common.category < FLOAT:
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {common.legacy}"
@@ -200,6 +209,5 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     return _cosine(x1, x2, kit.axis_of(dim, ndim), float(eps))
 
 
-_ = sqrt
 _NAMES = ["pdist", "pairwise_distance", "cosine_similarity"]
 NAMESPACES = {"torch": ["cdist", *_NAMES], "functional": _NAMES}

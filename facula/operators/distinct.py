@@ -58,7 +58,7 @@ def _results(kept, inverse, counts, return_inverse, return_counts, own, dim):
     return found[0] if len(found) == 1 else tuple(found)
 
 
-def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):  # noqa: A002
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or slices along ``dim``) in order, with inverse and counts if asked.
 
     >>> import facula as torch
@@ -100,10 +100,12 @@ def _searchsorted(edges, values: Operand, right: bool, int32: bool):
     shape = shape_of(values)
     if shape_of(edges) and len(shape_of(edges)) > 1 and not shape:
         values = kit.reshape(values, (1,))
-    found = kit.bind(
-        p.searchsorted, kit.as_dtype(edges, to), kit.as_dtype(values, to), right=right
+    found = kit.bind(p.searchsorted, kit.as_dtype(edges, to), kit.as_dtype(values, to), right=right)
+    return (
+        kit.as_dtype(kit.reshape(found, shape), dtypes.int32)
+        if int32
+        else kit.reshape(found, shape)
     )
-    return kit.as_dtype(kit.reshape(found, shape), dtypes.int32) if int32 else kit.reshape(found, shape)
 
 
 def searchsorted(
@@ -116,7 +118,9 @@ def searchsorted(
     tensor([1, 3])
     """
     if side not in (None, "left", "right"):
-        raise RuntimeError(f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}")
+        raise RuntimeError(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+        )
     if side == "left" and right:
         raise RuntimeError(
             "torch.searchsorted(): side and right can't be set to opposites, got side of left while "
@@ -219,7 +223,7 @@ def _require_bins(bins):
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
 
 
-def histc(input, bins=100, min=0, max=0):  # noqa: A002 (PyTorch's names)
+def histc(input, bins=100, min=0, max=0):
     """Counts of the elements in equal bins between min and max (of the data if both are 0)."""
     own = input._value.spec.dtype
     if own.category <= INTEGER:
@@ -234,7 +238,7 @@ def histc(input, bins=100, min=0, max=0):  # noqa: A002 (PyTorch's names)
     return computed(counts.astype(own.numpy), own)
 
 
-def histogram(input, bins, *, range=None, weight=None, density=False):  # noqa: A002
+def histogram(input, bins, *, range=None, weight=None, density=False):
     """(counts, edges) of the elements in equal bins, or between given edges.
 
     >>> import facula as torch
@@ -252,7 +256,9 @@ def histogram(input, bins, *, range=None, weight=None, density=False):  # noqa: 
         edges = np.linspace(low, high, bins + 1).astype(own.numpy)
     weights = None if weight is None else array_of(weight).reshape(-1).astype(np.float64)
     hist, _ = np.histogram(array, edges, weights=weights, density=bool(density))
-    return result("histogram", (computed(hist.astype(own.numpy), own), computed(np.array(edges), own)))
+    return result(
+        "histogram", (computed(hist.astype(own.numpy), own), computed(np.array(edges), own))
+    )
 
 
 NAMESPACES = {

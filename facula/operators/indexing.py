@@ -21,7 +21,9 @@ from facula.operators.positions import computed, shape_of
 @operator(
     name="Index",
     derivative={
-        "input": lambda g, call, indices, dims: _index_into(g, indices, dims, call.in_specs[0].shape)
+        "input": lambda g, call, indices, dims: _index_into(
+            g, indices, dims, call.in_specs[0].shape
+        )
     },
 )
 def _index(input, indices, dims: tuple):
@@ -29,9 +31,7 @@ def _index(input, indices, dims: tuple):
     return positions.read_at(input, indices, dims)
 
 
-@operator(
-    name="IndexPut", derivative={"values": lambda g, indices, dims: _index(g, indices, dims)}
-)
+@operator(name="IndexPut", derivative={"values": lambda g, indices, dims: _index(g, indices, dims)})
 def _index_into(values, indices, dims: tuple, shape: tuple):
     """Zeros of ``shape`` with values added at positions: the gradient of reading there."""
     zeros = kit.full(shape, 0, values._value.spec.dtype)
@@ -73,7 +73,9 @@ def _index_select(input, dim: int, index):
     return positions.read_at(input, [index], (dim,))
 
 
-@operator(name="IndexAdd", derivative={"values": lambda g, dim, index: _index_select(g, dim, index)})
+@operator(
+    name="IndexAdd", derivative={"values": lambda g, dim, index: _index_select(g, dim, index)}
+)
 def _index_select_into(values, dim: int, index, shape: tuple):
     zeros = kit.full(shape or (1,), 0, values._value.spec.dtype)
     if not shape:
@@ -172,7 +174,9 @@ def take_along_dim(input, indices, dim=None):
     axis = kit.axis_of(dim, len(shape))
     one = (1,)
     wide = positions.broadcast_shapes(
-        "take_along_dim", shape[:axis] + one + shape[axis + 1 :], wanted[:axis] + one + wanted[axis + 1 :]
+        "take_along_dim",
+        shape[:axis] + one + shape[axis + 1 :],
+        wanted[:axis] + one + wanted[axis + 1 :],
     )
     input_shape = wide[:axis] + shape[axis : axis + 1] + wide[axis + 1 :]
     index_shape = wide[:axis] + wanted[axis : axis + 1] + wide[axis + 1 :]
@@ -346,7 +350,9 @@ def _counted(repeats, output_size):
     """0, 1, ... each as often as ``repeats`` says."""
     own = repeats._value.spec
     if own.dtype not in positions.INDEX_DTYPES:
-        raise NotImplementedError(f"\"repeat_interleave_cpu\" not implemented for '{own.dtype.legacy}'")
+        raise NotImplementedError(
+            f"\"repeat_interleave_cpu\" not implemented for '{own.dtype.legacy}'"
+        )
     if own.ndim != 1:
         raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
     counts = positions.array_of(repeats)
@@ -367,9 +373,7 @@ def unravel_index(indices, shape):
     """
     own = indices._value.spec.dtype
     if own.category != dtypes.INTEGER:
-        raise ValueError(
-            f"expected 'indices' to be integer dtype, but got torch.{own.name}"
-        )
+        raise ValueError(f"expected 'indices' to be integer dtype, but got torch.{own.name}")
     shape = (int(shape),) if isinstance(shape, int) else tuple([int(n) for n in shape])
     if any(n < 0 for n in shape):
         raise ValueError(f"'shape' cannot have negative values, but got {shape}")
@@ -383,8 +387,6 @@ def _unravel(indices, shape: tuple):
         found.append((indices // step) % n)
         step *= n
     return found[::-1]
-
-
 
 
 NAMESPACES = {

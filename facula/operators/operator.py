@@ -31,6 +31,7 @@ from facula.runtime.value import Value
 Number = Any  # annotation: ints and bools given here are inputs of the program, not static
 Numbers = Any  # the same, for a parameter that takes a sequence of numbers
 Operand = Any  # the same, for parameters that take a tensor or a number
+_NUMERIC = ("Number", "Numbers", "Operand")
 
 STATIC, TENSOR, FLOATING, INTEGRAL, SEQUENCE, FOREIGN = range(6)
 
@@ -137,20 +138,27 @@ class Operator:
         self.__name__ = body.__name__
         self.__doc__ = body.__doc__
         self.__wrapped__ = body
-        self.__signature__ = inspect.signature(body)
-        parameters = list(self.__signature__.parameters.values())
-        self.names = [p.name for p in parameters]
-        self.defaults = [p.default for p in parameters]
-        self.keyword_only = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-        self.positional = len(parameters) - len(self.keyword_only)
-        self.roles = ["Number" in str(p.annotation) or "Operand" in str(p.annotation) for p in parameters]
-        self.arity = len(parameters)
+        # Read from the code object: inspect.signature is too slow for hundreds of operators.
+        code = body.__code__
+        self.positional = code.co_argcount
+        count = code.co_argcount + code.co_kwonlyargcount
+        self.names = list(code.co_varnames[:count])
+        given = dict(zip(reversed(self.names[: self.positional]), reversed(body.__defaults__ or ())))
+        given.update(body.__kwdefaults__ or {})
+        self.defaults = [given.get(name, inspect.Parameter.empty) for name in self.names]
+        roles = body.__annotations__
+        self.roles = [roles.get(name) in _NUMERIC for name in self.names]
+        self.arity = count
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
         self.view = view
         self.differentiable = differentiable
         self.edge_order = edge_order
         self.cache: dict[tuple, Call] = {}
+
+    @property
+    def __signature__(self):
+        return inspect.signature(self.body)
 
     def __repr__(self) -> str:
         return f"<facula operator {self.__name__}>"

@@ -56,7 +56,12 @@ def put_at(input, indices, values, accumulate=False):
     """
     given = [i for i in indices if i is not None]
     one = not positions.is_tensor(values) or values._value.spec.numel == 1
-    if len(given) == 1 and one and given[0]._value.spec.dtype is dtypes.bool_ and indices[0] is not None:
+    if (
+        len(given) == 1
+        and one
+        and given[0]._value.spec.dtype is dtypes.bool_
+        and indices[0] is not None
+    ):
         return _fill_mask(input, given[0], values, accumulate)
     found, dims = positions.resolve(shape_of(input), indices)
     if not found:
@@ -74,7 +79,11 @@ def _fill_mask(input, mask, value, accumulate):
     """One value written at a mask over the leading dimensions: no positions are needed."""
     shape, own = shape_of(input), shape_of(mask)
     positions._check_mask(own, shape, 0)
-    mask = movement.reshape(mask, own + (1,) * (len(shape) - len(own))) if len(own) < len(shape) else mask
+    mask = (
+        movement.reshape(mask, own + (1,) * (len(shape) - len(own)))
+        if len(own) < len(shape)
+        else mask
+    )
     if positions.is_tensor(value) and value._value.spec.ndim:
         value = movement.reshape(value, ())
     return _put_mask(input, mask, value, bool(accumulate))

@@ -64,7 +64,9 @@ def out_of_range(index, low: int, high: int):
     if alias is not None:
         storage = alias.storage
         if storage.array is not None:
-            return _outlier(storage.window(index._value.spec, alias.strides, alias.offset), low, high)
+            return _outlier(
+                storage.window(index._value.spec, alias.strides, alias.offset), low, high
+            )
         whole = storage.value.buffer
         if alias.seen != storage.version or buffer is None:
             if whole is not None and whole.__class__ is np.ndarray:
@@ -207,7 +209,9 @@ def write_at(input, values, indices, dims, mode: str):
     axes, before = _fronted(len(shape), dims)
     wide = result_shape(shape, indices, dims)
     lead = len(wide) - (len(shape) - len(dims))
-    values = kit.permute(kit.broadcast_to(values, wide), _inverse(_placing(len(wide), lead, before)))
+    values = kit.permute(
+        kit.broadcast_to(values, wide), _inverse(_placing(len(wide), lead, before))
+    )
     wrapped = [_wrapped(i, shape[d]) for i, d in zip(indices, dims, strict=True)]
     out = kit.bind(ix.index_put, kit.permute(input, axes), values, *wrapped, mode=mode)
     return kit.permute(out, _inverse(axes))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import traceback
 
 from facula.autograd.handle import TensorBase, wrap
@@ -19,7 +18,7 @@ class Rule:
 
     def __init__(self, function):
         self.function = function
-        self.names = tuple(inspect.signature(function).parameters)
+        self.names = function.__code__.co_varnames[: function.__code__.co_argcount]
 
 
 class Rules:

@@ -32,7 +32,9 @@ def _check_scatter(name, input, dim, index, src=None):
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
     if src is not None and src._value.spec.dtype is not input._value.spec.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")
-    over_self = any(n > s and d != axis for d, (n, s) in enumerate(zip(wanted, shape, strict=False)))
+    over_self = any(
+        n > s and d != axis for d, (n, s) in enumerate(zip(wanted, shape, strict=False))
+    )
     over_src = any(n > s for n, s in zip(wanted, source, strict=False))
     if over_self or over_src:
         and_src = "" if src is None else f" and to be no larger size than src {list(source)}"
@@ -101,9 +103,7 @@ def _scatter_value(input, dim: int, index, value: Operand):
     return _scatter_into(input, dim, index, src, "set")
 
 
-@operator(
-    name="ScatterAdd", derivative={"input": lambda g: g, "src": _scatter_src_grad}
-)
+@operator(name="ScatterAdd", derivative={"input": lambda g: g, "src": _scatter_src_grad})
 def _scatter_add(input, dim: int, index, src):
     return _scatter_into(input, dim, index, src, "add")
 
@@ -232,7 +232,9 @@ def _prod_grads(g, input, dim, index, src, out, include_self):
     whole = _select(eq(input, 0), one_self, input)
     into = g * _scatter_reduce(whole, dim, index, src, "prod", include_self) / whole
     zero = eq(src, 0)
-    zeros = _gather(_scatter_add(zero_like(input), dim, index, cast(zero, src._value.spec.dtype)), dim, index)
+    zeros = _gather(
+        _scatter_add(zero_like(input), dim, index, cast(zero, src._value.spec.dtype)), dim, index
+    )
     single = logical_and(zero, eq(zeros, 1))
     others = _scatter_reduce(input, dim, index, _select(single, one_src, src), "prod", include_self)
     usual = _gather(g * out, dim, index) / _select(zero, one_src, src)
@@ -289,7 +291,9 @@ def _along(input, dim, index, values, mode):
         return positions.write_at(input, values, [index], (dim,), mode)
     if values._value.spec.ndim == 0:
         values = kit.reshape(values, (1,))
-    return kit.reshape(positions.write_at(kit.reshape(input, (1,)), values, [index], (0,), mode), ())
+    return kit.reshape(
+        positions.write_at(kit.reshape(input, (1,)), values, [index], (0,), mode), ()
+    )
 
 
 def _index_source(g, call, dim, index):
@@ -303,7 +307,10 @@ def _index_add(input, dim: int, index, source):
 
 @operator(
     name="IndexCopy",
-    derivative={"input": lambda g, dim, index: _index_fill(g, dim, index, 0), "source": _index_source},
+    derivative={
+        "input": lambda g, dim, index: _index_fill(g, dim, index, 0),
+        "source": _index_source,
+    },
 )
 def _index_copy(input, dim: int, index, source):
     return _along(input, dim, index, source, "set")
@@ -377,7 +384,9 @@ def index_copy(input, dim, index, source):
     n = shape_of(input)[axis] if shape_of(input) else 1
     bad = positions.out_of_range(index, 0, n)
     if bad is not None:
-        raise IndexError(f"index_copy_(): index {bad} is out of bounds for dimension {axis} with size {n}")
+        raise IndexError(
+            f"index_copy_(): index {bad} is out of bounds for dimension {axis} with size {n}"
+        )
     return _index_copy(input, axis, index, source)
 
 

@@ -111,7 +111,7 @@ def _topk(input, k: int, dim: int, largest: bool):
     return _gather(input, axis, order), order
 
 
-def topk(input, k, dim=-1, largest=True, sorted=True):  # noqa: A002 (PyTorch's name)
+def topk(input, k, dim=-1, largest=True, sorted=True):
     """(values, indices) of the k largest (or smallest) elements along a dimension, in order.
 
     Among equal elements the first ones are taken; PyTorch leaves that open.

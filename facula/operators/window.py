@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from facula.graph.primitives import movement as m
 from facula.operators import kit
-from facula.operators.operator import Numbers, Operand, operator
+from facula.operators.operator import Numbers, operator
 from facula.operators.views import View
 
 NEW = -1  # stands in ``places`` for a dimension of size 1 that ``None`` made
@@ -68,7 +68,9 @@ def _name(specs, template):
     },
     view=View(strides=_layout, write=_write),
 )
-def _window(input, start: Numbers, axes: tuple, sizes: tuple, step: tuple, places: tuple, kind: str):
+def _window(
+    input, start: Numbers, axes: tuple, sizes: tuple, step: tuple, places: tuple, kind: str
+):
     """A slice of the input (see :func:`sliced`) whose dimension ``i`` is the slice's ``places[i]``.
 
     Dimensions that are not in ``places`` have size 1 and are dropped (they were indexed with an
@@ -92,7 +94,14 @@ _window.name = _name
     },
 )
 def _window_into(
-    value, start: Numbers, axes: tuple, sizes: tuple, step: tuple, places: tuple, kind: str, shape: tuple
+    value,
+    start: Numbers,
+    axes: tuple,
+    sizes: tuple,
+    step: tuple,
+    places: tuple,
+    kind: str,
+    shape: tuple,
 ):
     """Zeros of ``shape`` with ``value`` in a window: the gradient of reading the window."""
     zeros = kit.full(shape, 0, value._value.spec.dtype)

@@ -15,7 +15,7 @@ from facula.operators.basic import copy as copy_value
 from facula.operators.basic import filled as _filled
 from facula.operators.basic import full, sum_to_size_copy
 from facula.operators.inplace import write
-from facula.tensors import conversion, creation, random
+from facula.tensors import conversion, creation, random, sparse
 from facula.tensors.build import adopt, to_array
 from facula.tensors.tensor_class import Tensor
 
@@ -311,7 +311,9 @@ OWN = {
     "random_": random.random_, "bernoulli_": random.bernoulli_, "bernoulli": random.bernoulli,
     "exponential_": random.exponential_, "geometric_": random.geometric_,
     "cauchy_": random.cauchy_, "log_normal_": random.log_normal_,
-    "multinomial": random.multinomial, **conversion.CONVERTERS,
+    "multinomial": random.multinomial, "to_sparse": sparse.to_sparse,
+    "to_sparse_coo": sparse.to_sparse, "to_dense": sparse.to_dense,
+    "sparse_mask": sparse.sparse_mask, **conversion.CONVERTERS,
 }  # fmt: skip
 
 PROPERTIES = {

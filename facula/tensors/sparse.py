@@ -88,8 +88,8 @@ class SparseTensor(Tensor):
         return len(self._size) - self.sparse_dim()
 
     def stride(self, dim=None):
-        """Sparse tensors have no strides."""
-        raise RuntimeError("sparse tensors do not have strides")
+        """Sparse tensors have no strides: zeros."""
+        return (0,) * self.ndim if dim is None else 0
 
     def storage(self):
         """Sparse tensors have no storage."""
@@ -99,7 +99,7 @@ class SparseTensor(Tensor):
 
     def is_contiguous(self, memory_format=None) -> bool:
         """Sparse tensors have no order in memory."""
-        raise RuntimeError("Tensors of type SparseTensorImpl do not have is_contiguous")
+        return False
 
     def _nnz(self) -> int:
         return self._places.shape[1]
@@ -289,8 +289,8 @@ class SparseTensor(Tensor):
             )
         second = other._entries if alpha == 1 else other._entries * alpha
         places = ops.cat([self._places, other._places], 1)
-        made = build(places, ops.cat([self._entries, second], 0), self._size, False)
-        return made.coalesce() if self._unique and other._unique else made
+        made = build(places, ops.cat([self._entries, second], 0), self._size, False).coalesce()
+        return _mark(made, self._unique and other._unique)
 
     def sub(self, other, *, alpha=1):
         """Difference with a sparse tensor of the same shape."""

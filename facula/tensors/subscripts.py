@@ -197,7 +197,10 @@ def _is_sequence(item) -> bool:
 
 def _makes_tuple(item) -> bool:
     return (
-        item is None or item is Ellipsis or isinstance(item, (TensorBase, slice)) or _is_sequence(item)
+        item is None
+        or item is Ellipsis
+        or isinstance(item, (TensorBase, slice))
+        or _is_sequence(item)
     )
 
 

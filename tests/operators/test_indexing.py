@@ -6,9 +6,9 @@ import warnings
 
 import numpy as np
 import pytest
-from tests.operators.compare import check
 
 import facula
+from tests.operators.compare import check
 
 torch = pytest.importorskip("torch")
 
@@ -29,7 +29,11 @@ CASES = {
     "gather vector": (lambda t, x, i: x.gather(0, i), V, TWICE),
     "gather 0-d": (lambda t, x, i: x.gather(0, i), SCALAR, np.array([0, 0])),
     "gather 0-d index": (lambda t, x, i: x.gather(0, i), SCALAR, np.array(0)),
-    "take_along_dim": (lambda t, x, i: t.take_along_dim(x, i, 1), X, np.array([[0, 3], [1, 1], [2, 0]])),
+    "take_along_dim": (
+        lambda t, x, i: t.take_along_dim(x, i, 1),
+        X,
+        np.array([[0, 3], [1, 1], [2, 0]]),
+    ),
     "take_along_dim wide": (lambda t, x, i: t.take_along_dim(x, i, 1), X, np.array([[0, 3]])),
     "take_along_dim flat": (lambda t, x, i: x.take_along_dim(i), X, ROWS),
     "index_select": (lambda t, x, i: t.index_select(x, 1, i), X, TWICE),
@@ -46,7 +50,11 @@ CASES = {
     "where": (lambda t, x: t.where(x > 0), X),
     "repeat_interleave": (lambda t, x: x.repeat_interleave(2, 0), X),
     "repeat_interleave flat": (lambda t, x: t.repeat_interleave(x, 3), X),
-    "repeat_interleave counts": (lambda t, x, n: t.repeat_interleave(x, n, 1), X, np.array([1, 0, 2, 1])),
+    "repeat_interleave counts": (
+        lambda t, x, n: t.repeat_interleave(x, n, 1),
+        X,
+        np.array([1, 0, 2, 1]),
+    ),
     "repeat_interleave one": (lambda t, x, n: x.repeat_interleave(n, 0), X, np.array([2])),
     "repeat_interleave alone": (lambda t, n: t.repeat_interleave(n), np.array([1, 0, 2])),
     "unravel_index": (lambda t, i: t.unravel_index(i, (3, 4)), np.array([3, 11, 0])),
@@ -54,7 +62,12 @@ CASES = {
     "scatter value": (lambda t, x, i: x.scatter(1, i, 7.0), X, I),
     "scatter long": (lambda t, x, i: x.scatter(1, i, 7), LONG, I),
     "scatter 0-d": (lambda t, x, i, s: x.scatter(0, i, s), SCALAR, np.array(0), np.array(4.0)),
-    "scatter_add": (lambda t, x, i, s: t.scatter_add(x, 1, i, s), X, np.array([[0, 0], [1, 1]]), S22),
+    "scatter_add": (
+        lambda t, x, i, s: t.scatter_add(x, 1, i, s),
+        X,
+        np.array([[0, 0], [1, 1]]),
+        S22,
+    ),
     "index_add": (lambda t, x, i, s: t.index_add(x, 0, i, s), X, np.array([2, 2]), S24),
     "index_add alpha": (lambda t, x, i, s: x.index_add(0, i, s, alpha=0.5), X, ROWS, S24),
     "index_add 1": (lambda t, x, i, s: x.index_add(1, i, s), X, ROWS, S24.reshape(4, 2)[:3]),
@@ -72,7 +85,12 @@ CASES = {
     "masked_fill long": (lambda t, x, m: x.masked_fill(m, 1.5), LONG, MASK),
     "masked_scatter": (lambda t, x, m, s: t.masked_scatter(x, m, s), X, MASK, np.arange(8.0)),
     "put": (lambda t, x, i, s: t.put(x, i, s), X, np.array([0, -1]), V[:2]),
-    "put add": (lambda t, x, i, s: x.put(i, s, accumulate=True), X, np.array([[0, 1], [0, 5]]), S22),
+    "put add": (
+        lambda t, x, i, s: x.put(i, s, accumulate=True),
+        X,
+        np.array([[0, 1], [0, 5]]),
+        S22,
+    ),
 }
 
 NAMELESS = {

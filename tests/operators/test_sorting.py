@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.operators.compare import check
 
 import facula
+from tests.operators.compare import check
 
 torch = pytest.importorskip("torch")
 
@@ -77,9 +77,21 @@ for kind in ("linear", "lower", "higher", "nearest", "midpoint"):
             ),
             X, np.array([0.1, 0.5, 1.0]),
         )  # fmt: skip
-CASES["quantile nan"] = (lambda t, x: (x.quantile(0.5), x.nanquantile(0.5), x.nanquantile(0.9, 0)), V)
+CASES["quantile nan"] = (
+    lambda t, x: (x.quantile(0.5), x.nanquantile(0.5), x.nanquantile(0.9, 0)),
+    V,
+)
 CASES["quantile 0-d"] = (lambda t, x: x.quantile(0.5), SCALAR)
-WITHOUT_GRAD = ("unique", "consecutive", "searchsorted", "bucketize", "isin", "bincount", "hist", "arg")
+WITHOUT_GRAD = (
+    "unique",
+    "consecutive",
+    "searchsorted",
+    "bucketize",
+    "isin",
+    "bincount",
+    "hist",
+    "arg",
+)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -106,7 +118,9 @@ torch.bincount(torch.tensor([-1]))|torch.bincount(L, weights=torch.ones(2))|torc
 """
 
 
-@pytest.mark.parametrize("expression", [e for line in ERRORS.strip().splitlines() for e in line.split("|")])
+@pytest.mark.parametrize(
+    "expression", [e for line in ERRORS.strip().splitlines() for e in line.split("|")]
+)
 def test_errors(expression):
     found = []
     for library in (facula, torch):

@@ -35,7 +35,9 @@ class Index:
             return np.array(self.data)
         kinds = {"mask": library.bool, "int32": library.int32}
         found = np.array(self.data, bool if self.kind == "mask" else np.int64)
-        return library.tensor(found.tolist(), dtype=kinds.get(self.kind, library.int64)).reshape(found.shape)
+        return library.tensor(found.tolist(), dtype=kinds.get(self.kind, library.int64)).reshape(
+            found.shape
+        )
 
 
 def realised(index, library):
@@ -54,7 +56,11 @@ def slices(draw, n):
 def items(draw, shape, axis, wide):
     """(item, how many dimensions it takes)."""
     n = shape[axis]
-    kind = draw(st.sampled_from(["int", "slice", "slice", "tensor", "list", "mask", "none", "bool", "array"]))
+    kind = draw(
+        st.sampled_from(
+            ["int", "slice", "slice", "tensor", "list", "mask", "none", "bool", "array"]
+        )
+    )
     if kind == "none":
         return None, 0
     if kind == "bool":
@@ -159,7 +165,9 @@ def test_writing(mode, what):
         shape, index = case
         results = []
         for library, x in zip((facula, torch), both(shape, "grad" in mode), strict=True):
-            results.append(attempt(write_once, library, x, realised(index, library), mode, what, thin))
+            results.append(
+                attempt(write_once, library, x, realised(index, library), mode, what, thin)
+            )
         (ours, error), (theirs, expected) = results
         assert type(error) is type(expected), (error, expected)
         for a, b in zip(ours or (), theirs or (), strict=True):
@@ -190,7 +198,9 @@ def write_once(library, x, index, mode, what, thin):
             wide = ()
         wide = (1,) * min(len(wide), 1) + wide[1:] if thin else wide
         n = int(np.prod(wide))
-        source = library.tensor((np.arange(n) * 0.5 - 3).tolist(), dtype=library.float64).reshape(wide)
+        source = library.tensor((np.arange(n) * 0.5 - 3).tolist(), dtype=library.float64).reshape(
+            wide
+        )
         if what == "grad":
             source.requires_grad_()
         value = source * 1
@@ -199,7 +209,9 @@ def write_once(library, x, index, mode, what, thin):
     needs = [t for t in (leaf, source) if t is not None and t.requires_grad]
     assert x.requires_grad == bool(needs)
     if needs:
-        w = library.tensor(np.cos(np.arange(x.numel())).tolist(), dtype=library.float64).reshape(shape)
+        w = library.tensor(np.cos(np.arange(x.numel())).tolist(), dtype=library.float64).reshape(
+            shape
+        )
         found += library.autograd.grad((x * w * w).sum() + (whole * 0.5).sum(), needs)
     return found
 

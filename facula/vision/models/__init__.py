@@ -9,8 +9,10 @@ from facula.vision.models._api import (
 )
 from facula.vision.models.densenet import *
 from facula.vision.models.efficientnet import *
+from facula.vision.models.inception import *
 from facula.vision.models.mobilenetv2 import *
 from facula.vision.models.resnet import *
+from facula.vision.models.shufflenetv2 import *
 from facula.vision.models.squeezenet import *
 from facula.vision.models.vgg import *
 from facula.vision.models.vision_transformer import *

@@ -213,9 +213,8 @@ class Inception3(nn.Module):
             ]
         if init_weights is None:
             warnings.warn(
-                "The default weight initialization of inception_v3 will be changed in future "
-                "releases of torchvision. If you wish to keep the old behavior (which leads to long "
-                "initialization times due to scipy/scipy#11299), please set init_weights=True.",
+                "inception_v3 draws its weights from truncated normals; a future release of "
+                "torchvision will not. Pass init_weights=True to keep this, False for the other.",
                 FutureWarning,
                 stacklevel=2,
             )

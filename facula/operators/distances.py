@@ -17,7 +17,6 @@ from facula.operators.movement import _expand, _view
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import sgn
-from facula.operators.indexing import index_select
 from facula.operators.reduction import _vector_norm
 from facula.operators.reduction import sum as sum_
 
@@ -174,14 +173,25 @@ def pdist(input, p=2.0):
 
 
 @operator(name="=NormBackward1")
-def _pairwise(x1, x2, p: tuple, eps, keepdim: bool):
+def _pairwise_distance(x1, x2, p: tuple, eps, keepdim: bool):
     difference = _add(_sub(x1, x2, None), eps, None)
     return _vector_norm(difference, p, len(_shape(difference)) - 1, keepdim, None)
 
 
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of ``x1 - x2 + eps`` over the last dimension."""
-    return _pairwise(x1, x2, (float(p),), float(eps), keepdim)
+    return _pairwise_distance(x1, x2, (float(p),), float(eps), keepdim)
+
+
+@operator(differentiable=False)
+def _rise(norm, eps):
+    return maximum(norm, eps) - norm
+
+
+def _limited_norm(x, dim, eps):
+    """The norm, but at least eps; where eps takes over it counts as a constant."""
+    norm = _vector_norm(x, (2.0,), dim, True, None)
+    return _add(norm, _rise(norm, eps), None)
 
 
 @operator(name="=SumBackward1")
@@ -189,13 +199,9 @@ def _cosine(x1, x2, dim: int, eps):
     shape = kit.broadcast_shapes(x1, x2)
     x1, x2 = _expand(x1, shape), _expand(x2, shape)
     # Each norm is limited on its own, so that the product of two small ones cannot vanish.
-    unit1 = true_divide(x1, maximum(_norm(x1, dim), eps))
-    unit2 = true_divide(x2, maximum(_norm(x2, dim), eps))
+    unit1 = true_divide(x1, _limited_norm(x1, dim, eps))
+    unit2 = true_divide(x2, _limited_norm(x2, dim, eps))
     return sum_(mul(unit1, unit2), (dim,))
-
-
-def _norm(x, dim):
-    return _vector_norm(x, (2.0,), dim, True, None)
 
 
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):

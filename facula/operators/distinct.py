@@ -123,7 +123,8 @@ def searchsorted(
         )
     if side == "left" and right:
         raise RuntimeError(
-            "torch.searchsorted(): side and right can't be set to opposites, got side of left while "
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left "
+            "while "
             "right was True"
         )
     if sorter is not None:
@@ -132,7 +133,8 @@ def searchsorted(
     shape = shape_of(input) if is_tensor(input) else ()
     if len(edges) != 1 and (len(edges) != len(shape) or edges[:-1] != shape[:-1]):
         raise RuntimeError(
-            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions "
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+            "dimensions "
             "of boundaries tensor and input value tensor must match, but we got boundaries tensor "
             f"{list(edges)} and input value tensor {list(shape)}"
         )

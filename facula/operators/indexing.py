@@ -149,7 +149,8 @@ def gather(input, dim, index, *, sparse_grad=False):
     for d, (n, size) in enumerate(zip(wanted, shape, strict=False)):
         if d != axis and n > size:
             raise RuntimeError(
-                f"Size does not match at dimension {d} expected index {list(wanted)} to be no larger "
+                f"Size does not match at dimension {d} expected index {list(wanted)} to be no "
+                "larger "
                 f"than self {list(shape)} apart from dimension {axis}"
             )
     check_gather_range(input, axis, index)
@@ -168,7 +169,8 @@ def take_along_dim(input, indices, dim=None):
     shape, wanted = shape_of(input), shape_of(indices)
     if len(shape) != len(wanted):
         raise RuntimeError(
-            "torch.take_along_dim(): input and indices should have the same number of dimensions, but "
+            "torch.take_along_dim(): input and indices should have the same number of "
+            "dimensions, but "
             f"got {len(shape)} dimensions for input, and {len(wanted)} dimensions for indices"
         )
     axis = kit.axis_of(dim, len(shape))
@@ -292,7 +294,8 @@ def where(condition, input=None, other=None):
     own = condition._value.spec.dtype
     if own not in positions.MASK_DTYPES:
         raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {own.legacy}"
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{own.legacy}"
         )
     if positions.is_tensor(input) or positions.is_tensor(other):
         return _select(condition, input, other)

@@ -26,11 +26,11 @@ def check_writable(target) -> None:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation."
         )
-    if alias is not None and alias.base is not None:
-        if alias.base._node.__class__ is AccumulateGrad:
-            raise RuntimeError(
-                "a view of a leaf Variable that requires grad is being used in an in-place operation."
-            )
+    base = None if alias is None else alias.base
+    if base is not None and base._node.__class__ is AccumulateGrad:
+        raise RuntimeError(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation."
+        )
 
 
 def _check_result(own, new) -> None:
@@ -46,7 +46,8 @@ def _check_result(own, new) -> None:
     )
     if not fits:
         raise RuntimeError(
-            f"output with shape {list(own.shape)} doesn't match the broadcast shape {list(new.shape)}"
+            f"output with shape {list(own.shape)} doesn't match the broadcast shape "
+            f"{list(new.shape)}"
         )
 
 

@@ -267,7 +267,8 @@ def put(input, index, source, accumulate=False):
     if index._value.spec.numel != source._value.spec.numel:
         raise IndexError(
             "put_(): Expected source and index to have the same number of elements, but got "
-            f"source.numel() = {source._value.spec.numel}, index.numel() = {index._value.spec.numel}"
+            f"source.numel() = {source._value.spec.numel}, "
+            f"index.numel() = {index._value.spec.numel}"
         )
     a, b = input._value.spec.dtype, source._value.spec.dtype
     if a is not b:
@@ -304,7 +305,8 @@ def select_scatter(input, src, dim, index):
     n = shape[axis]
     if not -n <= index < n:
         raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {axis}"
+            f"select(): index {index} out of range for tensor of size {list(shape)} at "
+            f"dimension {axis}"
         )
     _check_view_source(src, shape[:axis] + shape[axis + 1 :])
     return _replaced(input, src, _window, select_arguments(shape, axis, int(index) % n))

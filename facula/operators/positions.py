@@ -69,9 +69,8 @@ def out_of_range(index, low: int, high: int):
             )
         whole = storage.value.buffer
         if alias.seen != storage.version or buffer is None:
-            if whole is not None and whole.__class__ is np.ndarray:
-                if _outlier(whole, low, high) is None:
-                    return None
+            if whole.__class__ is np.ndarray and _outlier(whole, low, high) is None:
+                return None
             buffer = None
     if buffer is None:
         buffer = index._buffer()
@@ -133,7 +132,8 @@ def _check_mask(mask_shape, shape, at) -> None:
             raise IndexError(f"too many indices for tensor of dimension {len(shape)}")
         if shape[at + i] != n:
             raise IndexError(
-                f"The shape of the mask {list(mask_shape)} at index {i} does not match the shape of "
+                f"The shape of the mask {list(mask_shape)} at index {i} does not match the "
+                "shape of "
                 f"the indexed tensor {list(shape)} at index {at + i}"
             )
 

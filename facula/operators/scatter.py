@@ -336,8 +336,8 @@ def _check_source(name, input, axis, index, source):
     size = given[axis] if given else 1
     if count != size:
         raise RuntimeError(
-            f"{name}_(): Number of indices ({count}) should be equal to source.size(dim): ({size}), "
-            f"for dim: {axis}"
+            f"{name}_(): Number of indices ({count}) should be equal to source.size(dim): "
+            f"({size}), for dim: {axis}"
         )
     if shape[:axis] + shape[axis + 1 :] != given[:axis] + given[axis + 1 :]:
         raise RuntimeError(
@@ -414,7 +414,8 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True):
     """Slices of ``source`` combined at indices along a dimension: prod, mean, amax or amin."""
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(
-            f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}."
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+            f"{reduce}."
         )
     axis, index = _index_vector("index_reduce", input, dim, index)
     _check_source("index_reduce", input, axis, index, source)

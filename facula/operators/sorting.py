@@ -1,4 +1,4 @@
-"""Sorting along a dimension, and the elements at given ranks: sort, topk, kthvalue, median, mode."""
+"""Sorting along a dimension, and elements at given ranks: topk, median, mode, quantile, ..."""
 
 from __future__ import annotations
 
@@ -309,7 +309,8 @@ def _check_quantile(name, input, q, interpolation):
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if interpolation not in _INTERPOLATIONS:
         raise RuntimeError(
-            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but "
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or "
+            "nearest, but "
             f"got {interpolation}"
         )
     if not hasattr(q, "_value"):
@@ -393,7 +394,7 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear"):
 
 
 _METHODS = [
-    "argsort", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile", "sort",
-    "topk",
+    "argsort", "kthvalue", "median", "mode", "msort", "nanmedian", "nanquantile", "quantile",
+    "sort", "topk",
 ]  # fmt: skip
 NAMESPACES = {"torch": _METHODS, "method": _METHODS}

@@ -167,7 +167,8 @@ def _check_dtype(found, own, value):
     if not (lone_mask and value._value.spec.numel == 1):
         raise RuntimeError(
             "Index put requires the source and destination dtypes match, got "
-            f"{own.dtype.legacy} for the destination and {value._value.spec.dtype.legacy} for the source."
+            f"{own.dtype.legacy} for the destination and {value._value.spec.dtype.legacy} for "
+            "the source."
         )
 
 
@@ -195,8 +196,8 @@ def _broadcast(value, shape):
         if given[d] not in (1, shape[d + lead]):
             raise RuntimeError(
                 f"The expanded size of the tensor ({shape[d + lead]}) must match the existing size "
-                f"({given[d]}) at non-singleton dimension {d + lead}.  Target sizes: {list(shape)}.  "
-                f"Tensor sizes: {list(given)}"
+                f"({given[d]}) at non-singleton dimension {d + lead}.  Target sizes: "
+                f"{list(shape)}.  Tensor sizes: {list(given)}"
             )
     return value
 

@@ -14,7 +14,8 @@ from facula.operators.window import NEW, sliced
 
 _WHOLE = slice(None)
 _ZERO_DIM = (
-    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+    "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in "
+    "C++ to "
     "convert a 0-dim tensor to a number"
 )
 
@@ -132,7 +133,8 @@ def _take_tensor(found, axis, item):
             found.array.append(_WHOLE)
     if mask and own.dtype is dtypes.uint8:
         warnings.warn(
-            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool "
+            "instead.",
             stacklevel=6,
         )
     view_dim = len(found.places) - max(width, 1)

@@ -102,13 +102,20 @@ NAMELESS = {
 for reduce in ("sum", "prod", "mean", "amax", "amin"):
     for own in (True, False):
         CASES[f"scatter_reduce {reduce} {own}"] = (
-            lambda t, x, i, s, reduce=reduce, own=own: x.scatter_reduce(0, i, s, reduce, include_self=own),
-            X, np.array([[0, 2], [0, 0]]), S22,
-        )  # fmt: skip
+            lambda t, x, i, s, reduce=reduce, own=own: x.scatter_reduce(
+                0, i, s, reduce, include_self=own
+            ),
+            X,
+            np.array([[0, 2], [0, 0]]),
+            S22,
+        )
     if reduce != "sum":
         CASES[f"index_reduce {reduce}"] = (
-            lambda t, x, i, s, reduce=reduce: x.index_reduce(0, i, s, reduce), X, np.array([2, 2]), S24,
-        )  # fmt: skip
+            lambda t, x, i, s, reduce=reduce: x.index_reduce(0, i, s, reduce),
+            X,
+            np.array([2, 2]),
+            S24,
+        )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -137,8 +144,20 @@ def test_values(name):
     check(function, *inputs, grad="_" in name, names=False)
 
 
-@pytest.mark.parametrize("name", ["masked_fill_", "scatter_", "scatter_add_", "index_fill_", "index_add_",
-                                  "index_copy_", "index_put_", "put_", "masked_scatter_"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "masked_fill_",
+        "scatter_",
+        "scatter_add_",
+        "index_fill_",
+        "index_add_",
+        "index_copy_",
+        "index_put_",
+        "put_",
+        "masked_scatter_",
+    ],
+)
 def test_in_place(name):
     arguments = {
         "masked_fill_": lambda t: (t.tensor(MASK.tolist()), 2.0),
@@ -162,21 +181,31 @@ def test_in_place(name):
 
 
 ERRORS = """
-x.gather(0, B)|x.gather(0, i)|x.gather(0, torch.zeros(2, 5, dtype=torch.long))|x.gather(0, f)|x.gather(5, I)
-x.scatter(0, B, 1.0)|x.scatter(0, I, torch.ones(1, 1))|x.scatter(0, i, 1.0)|x.scatter(0, I, s.double())
-x.scatter(0, I, s, reduce='foo')|x.scatter_reduce(0, I, s, 'foo')|x.scatter(0, f, 1.0)|x.scatter_add(0, I, s.double())
+x.gather(0, B)|x.gather(0, i)|x.gather(0, torch.zeros(2, 5, dtype=torch.long))|x.gather(0, f)
+x.gather(5, I)
+x.scatter(0, B, 1.0)|x.scatter(0, I, torch.ones(1, 1))|x.scatter(0, i, 1.0)
+x.scatter(0, I, s.double())
+x.scatter(0, I, s, reduce='foo')|x.scatter_reduce(0, I, s, 'foo')|x.scatter(0, f, 1.0)
+x.scatter_add(0, I, s.double())
 x.index_select(0, B)|x.index_select(0, torch.tensor([7]))|x.index_select(0, n)|x.index_select(0, f)
 x.index_add(0, torch.tensor([7]), torch.ones(1, 4))|x.index_add(0, i, torch.ones(1, 4))
-x.index_add(0, i, torch.ones(2, 3))|x.index_add(0, i, torch.ones(2, 4).double())|x.index_add(0, n, torch.ones(1, 4))
+x.index_add(0, i, torch.ones(2, 3))|x.index_add(0, i, torch.ones(2, 4).double())
+x.index_add(0, n, torch.ones(1, 4))
 x.index_copy(0, torch.tensor([7]), torch.ones(1, 4))|x.index_copy(0, i, torch.ones(1, 4))
-x.index_fill(0, torch.tensor([7]), 1.0)|x.index_fill(0, i, torch.ones(2))|x.index_put((i,), torch.ones(3, 4))
+x.index_fill(0, torch.tensor([7]), 1.0)|x.index_fill(0, i, torch.ones(2))
+x.index_put((i,), torch.ones(3, 4))
 x.index_put((i,), torch.ones(2, 4).double())|x.index_put((torch.tensor([7]),), torch.tensor(1.0))
-x.index_put((m,), torch.ones(99))|x.masked_fill(m.long(), 1.0)|x.masked_fill(m, torch.ones(2))|x.masked_fill(m, 1j)
-x.masked_fill(m[:2], 1.0)|x.masked_select(m.long())|x.masked_scatter(torch.ones(3, 4).bool(), torch.ones(3))
-x.masked_scatter(m, torch.ones(12).double())|x.take(torch.tensor([12]))|x.take(f)|x.put(torch.tensor([12]), torch.ones(1))
+x.index_put((m,), torch.ones(99))|x.masked_fill(m.long(), 1.0)|x.masked_fill(m, torch.ones(2))
+x.masked_fill(m, 1j)
+x.masked_fill(m[:2], 1.0)|x.masked_select(m.long())
+x.masked_scatter(torch.ones(3, 4).bool(), torch.ones(3))
+x.masked_scatter(m, torch.ones(12).double())|x.take(torch.tensor([12]))|x.take(f)
+x.put(torch.tensor([12]), torch.ones(1))
 x.put(i, torch.ones(3))|x.take_along_dim(f[None], 1)|x.select_scatter(torch.ones(3), 0, 1)
-x.slice_scatter(torch.ones(3), 0, 1)|x.diagonal_scatter(torch.ones(4))|x.repeat_interleave(torch.tensor([1, 2]), 0)
-x.repeat_interleave(-1)|x.repeat_interleave(torch.tensor([-1, 1, 1]), 0)|x.index_reduce(0, i, torch.ones(2, 4), 'sum')
+x.slice_scatter(torch.ones(3), 0, 1)|x.diagonal_scatter(torch.ones(4))
+x.repeat_interleave(torch.tensor([1, 2]), 0)
+x.repeat_interleave(-1)|x.repeat_interleave(torch.tensor([-1, 1, 1]), 0)
+x.index_reduce(0, i, torch.ones(2, 4), 'sum')
 x.repeat_interleave(torch.tensor([1, 2, 3]), 0, output_size=7)|torch.ones(4).masked_fill_(m, 0.0)
 """
 ERRORS = [e for line in ERRORS.strip().splitlines() for e in line.split("|")]

@@ -41,15 +41,33 @@ CASES = {
     "mode grad": (lambda t, x: x.mode(1), X),
     "unique": (lambda t, x: t.unique(x, return_inverse=True, return_counts=True), TIES),
     "unique nan": (lambda t, x: t.unique(x.detach()), V),
-    "unique dim 0": (lambda t, x: t.unique(x, dim=0, return_inverse=True, return_counts=True), TIES[[0, 1, 0]]),
+    "unique dim 0": (
+        lambda t, x: t.unique(x, dim=0, return_inverse=True, return_counts=True),
+        TIES[[0, 1, 0]],
+    ),
     "unique dim 1": (lambda t, x: x.unique(dim=1, return_inverse=True), TIES),
     "unique bool": (lambda t, x: x.unique(return_counts=True), TIES > 1),
     "consecutive": (lambda t, x: t.unique_consecutive(x, True, True), TIES),
-    "consecutive dim": (lambda t, x: x.unique_consecutive(return_counts=True, dim=0), TIES[[0, 0, 1]]),
+    "consecutive dim": (
+        lambda t, x: x.unique_consecutive(return_counts=True, dim=0),
+        TIES[[0, 0, 1]],
+    ),
     "searchsorted": (lambda t, x, v: t.searchsorted(x, v), np.array([1, 3, 5]), TIES),
-    "searchsorted right": (lambda t, x, v: t.searchsorted(x, v, right=True), np.sort(X, -1), X[..., :2].copy()),
-    "searchsorted number": (lambda t, x: t.searchsorted(x, 2.5, out_int32=True), np.array([1, 3, 5])),
-    "searchsorted sorter": (lambda t, x, v, o: t.searchsorted(x, v, sorter=o), np.array([3, 1, 2]), np.array([2]), np.array([1, 2, 0])),
+    "searchsorted right": (
+        lambda t, x, v: t.searchsorted(x, v, right=True),
+        np.sort(X, -1),
+        X[..., :2].copy(),
+    ),
+    "searchsorted number": (
+        lambda t, x: t.searchsorted(x, 2.5, out_int32=True),
+        np.array([1, 3, 5]),
+    ),
+    "searchsorted sorter": (
+        lambda t, x, v, o: t.searchsorted(x, v, sorter=o),
+        np.array([3, 1, 2]),
+        np.array([2]),
+        np.array([1, 2, 0]),
+    ),
     "bucketize": (lambda t, x, b: t.bucketize(x, b, right=True), TIES, np.array([1.0, 3.0])),
     "isin": (lambda t, x, v: t.isin(x, v), TIES, np.array([1, 5])),
     "isin number": (lambda t, x: (t.isin(x, 1), t.isin(1, x)), TIES),
@@ -59,9 +77,16 @@ CASES = {
     "bincount weights": (lambda t, x, w: x.bincount(w), TIES[0], np.array([1.0, 2.0, 3.0, 4.0])),
     "histc": (lambda t, x: (t.histc(x, 5), x.histc(4, 1, 3)), X),
     "histogram": (lambda t, x: t.histogram(x.detach(), 3), X),
-    "histogram edges": (lambda t, x, e: t.histogram(x.detach(), e.detach()), X, np.array([0.0, 1.0, 3.0])),
-    "histogram density": (lambda t, x: t.histogram(x.detach(), 3, range=(0.0, 6.0), density=True), X),
-}  # fmt: skip
+    "histogram edges": (
+        lambda t, x, e: t.histogram(x.detach(), e.detach()),
+        X,
+        np.array([0.0, 1.0, 3.0]),
+    ),
+    "histogram density": (
+        lambda t, x: t.histogram(x.detach(), 3, range=(0.0, 6.0), density=True),
+        X,
+    ),
+}
 for down in (False, True):
     for axis in (0, 1, -1):
         CASES[f"sort {axis} {down}"] = (lambda t, x, a=axis, d=down: t.sort(x, a, d), X)
@@ -71,12 +96,15 @@ for kind in ("linear", "lower", "higher", "nearest", "midpoint"):
     for keep in (False, True):
         CASES[f"quantile {kind} {keep}"] = (
             lambda t, x, q, k=kind, d=keep: (
-                t.quantile(x, 0.3, interpolation=k, keepdim=d), t.quantile(x, 0.7, 1, d, interpolation=k),
-                x.quantile(q.detach(), 0, d, interpolation=k), x.quantile(q.detach(), keepdim=d, interpolation=k),
+                t.quantile(x, 0.3, interpolation=k, keepdim=d),
+                t.quantile(x, 0.7, 1, d, interpolation=k),
+                x.quantile(q.detach(), 0, d, interpolation=k),
+                x.quantile(q.detach(), keepdim=d, interpolation=k),
                 x.quantile(q.detach(), -1, d, interpolation=k),
             ),
-            X, np.array([0.1, 0.5, 1.0]),
-        )  # fmt: skip
+            X,
+            np.array([0.1, 0.5, 1.0]),
+        )
 CASES["quantile nan"] = (
     lambda t, x: (x.quantile(0.5), x.nanquantile(0.5), x.nanquantile(0.9, 0)),
     V,
@@ -109,12 +137,17 @@ def test_named_results():
 
 
 ERRORS = """
-x.topk(5)|x.topk(-1)|x.topk(2, dim=3)|b.topk(1)|x.kthvalue(5)|x.kthvalue(0)|E.median(0)|b.median()|e.mode()|x.sort(3)
-x.quantile(1.5)|x.quantile(torch.tensor([1.5]))|L.quantile(0.5)|e.quantile(0.5)|x.quantile(torch.tensor([0.5]).double())
-x.quantile(torch.tensor([[0.5]]))|x.quantile(0.3, interpolation='foo')|torch.searchsorted(x, torch.ones(2, 2))
-torch.searchsorted(L, 2, side='left', right=True)|torch.searchsorted(L, 2, side='foo')|torch.bucketize(L, x)
+x.topk(5)|x.topk(-1)|x.topk(2, dim=3)|b.topk(1)|x.kthvalue(5)|x.kthvalue(0)|E.median(0)
+b.median()|e.mode()|x.sort(3)
+x.quantile(1.5)|x.quantile(torch.tensor([1.5]))|L.quantile(0.5)|e.quantile(0.5)
+x.quantile(torch.tensor([0.5]).double())
+x.quantile(torch.tensor([[0.5]]))|x.quantile(0.3, interpolation='foo')
+torch.searchsorted(x, torch.ones(2, 2))
+torch.searchsorted(L, 2, side='left', right=True)|torch.searchsorted(L, 2, side='foo')
+torch.bucketize(L, x)
 torch.isin(b, b)|torch.histc(L, 4)|torch.histc(x, 0)|torch.histc(x, 2, 3, 1)|torch.bincount(x)
-torch.bincount(torch.tensor([-1]))|torch.bincount(L, weights=torch.ones(2))|torch.bincount(L, minlength=-1)|c.sort()
+torch.bincount(torch.tensor([-1]))|torch.bincount(L, weights=torch.ones(2))
+torch.bincount(L, minlength=-1)|c.sort()
 """
 
 

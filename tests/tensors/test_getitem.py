@@ -1,4 +1,4 @@
-"""x[index] and x[index] = value: random index expressions against PyTorch, views, gradients, errors."""
+"""x[index] and x[index] = value beside PyTorch: random index expressions, views, errors."""
 
 from __future__ import annotations
 

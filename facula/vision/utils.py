@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageColor, ImageDraw, ImageFont
+from PIL import Image, ImageColor
 
 from facula import operators
 from facula.base import dtypes
@@ -164,6 +164,8 @@ def draw_bounding_boxes(
     font_size: int | None = None,
 ) -> Tensor:
     """Draws (N, 4) boxes (x1, y1, x2, y2), and labels beside them, on a copy of the image."""
+    from PIL import ImageDraw, ImageFont  # slow to import, rarely needed
+
     _check_image(image)
     count = boxes.shape[0]
     if count == 0:

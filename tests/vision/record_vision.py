@@ -16,18 +16,27 @@ MODELS = [
     "alexnet",
     "densenet121",
     "densenet161",
+    "efficientnet_b0",
     "mobilenet_v2",
     "resnet18",
     "resnet34",
     "resnet50",
     "resnext50_32x4d",
+    "shufflenet_v2_x1_0",
     "squeezenet1_0",
     "squeezenet1_1",
     "vgg11",
     "vgg16_bn",
     "wide_resnet50_2",
 ]
-SMALL = ["resnet18", "mobilenet_v2", "squeezenet1_1", "densenet121"]
+SMALL = [
+    "resnet18",
+    "mobilenet_v2",
+    "squeezenet1_1",
+    "densenet121",
+    "efficientnet_b0",
+    "shufflenet_v2_x1_0",
+]
 
 
 def keys_sum(state) -> int:

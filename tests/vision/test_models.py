@@ -19,6 +19,8 @@ PARAMETERS = {
     "vgg11": 132863336,
     "mobilenet_v2": 3504872,
     "densenet121": 7978856,
+    "efficientnet_b0": 5288548,
+    "shufflenet_v2_x1_0": 2278604,
     "squeezenet1_0": 1248424,
     "squeezenet1_1": 1235496,
     "resnext50_32x4d": 25028904,
@@ -36,7 +38,17 @@ def test_keys_shapes_and_parameter_counts(name, recorded):
     assert zlib.crc32(text.encode()) == want["sum"]
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenet_v2", "squeezenet1_1", "densenet121"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18",
+        "mobilenet_v2",
+        "squeezenet1_1",
+        "densenet121",
+        "efficientnet_b0",
+        "shufflenet_v2_x1_0",
+    ],
+)
 def test_the_same_seed_gives_the_same_weights_and_scores(name, recorded):
     tensors.manual_seed(0)
     model = models.get_model(name, num_classes=7)

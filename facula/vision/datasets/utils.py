@@ -11,13 +11,10 @@ import shutil
 import sys
 import tarfile
 import urllib.error
-import urllib.request
 import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import urlparse
-
-from tqdm import tqdm
 
 __all__ = [
     "calculate_md5",
@@ -59,6 +56,11 @@ def check_integrity(fpath: Any, md5: str | None = None) -> bool:
 
 def _receive(url: str, partial: str, hops: int, label: str, progress: bool) -> None:
     """Fetches a URL into `partial`, going on where an earlier attempt stopped."""
+    # Imported here: they take longer than the rest of this package, and few runs download.
+    import urllib.request
+
+    from tqdm import tqdm
+
     have = os.path.getsize(partial) if os.path.exists(partial) else 0
     headers = {"User-Agent": _AGENT}
     if have:

@@ -1,32 +1,39 @@
 """Runs every `>>>` example in the package's docstrings."""
 
+import ast
 import doctest
 import importlib
-import pkgutil
 from pathlib import Path
 
 import pytest
 
-import facula
-
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def modules_with_examples() -> list[str]:
-    found = []
-    for info in pkgutil.walk_packages(facula.__path__, "facula."):
-        path = ROOT.joinpath(*info.name.split("."))
-        file = path / "__init__.py" if info.ispkg else path.with_suffix(".py")
-        if ".shims" not in info.name and ">>>" in file.read_text(encoding="utf-8"):
-            found.append(info.name)
-    return found
+def docstrings(file: Path):
+    """Each docstring with its line; read from the source, since operators are not functions."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, DOCUMENTED):
+            text = ast.get_docstring(node)
+            if text and ">>>" in text:
+                yield node.body[0].lineno, text
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
-def test_examples(name, tmp_path, monkeypatch):
+def examples():
+    for file in sorted((ROOT / "facula").rglob("*.py")):
+        module = ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for line, text in docstrings(file):
+            yield pytest.param(module, text, id=f"{module}:{line}")
+
+
+@pytest.mark.parametrize(("name", "text"), list(examples()))
+def test_example(name, text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    module = importlib.import_module(name)
-    failed, tried = doctest.testmod(module, optionflags=FLAGS)
-    assert tried
-    assert not failed
+    names = dict(vars(importlib.import_module(name)))
+    test = doctest.DocTestParser().get_doctest(text, names, name, None, None)
+    report = []
+    results = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
+    assert results.attempted
+    assert not results.failed, "".join(report)

@@ -9,6 +9,7 @@ would report. A tensor whose ``seen`` is not the cell's version derives its valu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from sys import getrefcount
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from facula.graph.spec import Spec
 
 
+@lru_cache(4096)
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
     """Strides, in elements, of a row-major tensor."""
     strides = []

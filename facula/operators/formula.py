@@ -36,9 +36,16 @@ def _gather(argument, key, values) -> None:
         key.append(float)
         values.append(scalar(argument))
     elif isinstance(argument, list) or (type(argument) is tuple and _holds_tensors(argument)):
-        key.append((list, len(argument)))
+        key.append(len(argument))
         for item in argument:
-            _gather(item, key, values)
+            if isinstance(item, TensorBase):
+                if item._alias is not None:
+                    item._sync()
+                value = item._value
+                key.append(value.spec)
+                values.append(value)
+            else:
+                _gather(item, key, values)
     else:
         key.append(argument)
 

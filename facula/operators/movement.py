@@ -141,6 +141,8 @@ def view_strides(shape, strides, new):
     Dimensions that lie in memory as one run are merged; each run must be cut into whole
     dimensions of the new shape (the rule behind ``Tensor.view``).
     """
+    if strides == contiguous_strides(shape):
+        return contiguous_strides(new)
     if math.prod(shape) == 0:
         return contiguous_strides(new) if shape != new else strides
     runs = []  # (number of elements, stride of the innermost)
@@ -211,6 +213,8 @@ _unsqueeze = _reshaping("Unsqueeze")
 def infer_size(size, numel) -> tuple[int, ...]:
     """``size`` with its -1 worked out."""
     size = tuple([int(n) for n in size])
+    if math.prod(size) == numel and (not size or min(size) >= 0):
+        return size
     unknown = [i for i, n in enumerate(size) if n == -1]
     if len(unknown) > 1:
         raise RuntimeError("only one dimension can be inferred")

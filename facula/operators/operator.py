@@ -382,6 +382,9 @@ def _sequence(items, role, key, values, tensors) -> int:
             values.append(value)
             tensors.append(None)
         return 0
+    if items.__class__ is tuple and items and items[0].__class__ is int:
+        key.append(items)  # sizes, strides, paddings: by far the most frequent
+        return 0
     if not any([isinstance(item, TensorBase) for item in items]):
         key.append(_hashable(items))
         return 0

@@ -102,7 +102,7 @@ def shared_with_numpy(tensor) -> bool:
 def attach(out, source, operator, args, index=None):
     """Let ``out`` share ``source``'s storage; returns ``out``."""
     alias = source._own_alias()
-    statics = tuple([tuple(a) if isinstance(a, list) else a for a in args[1:]])
+    statics = tuple([tuple(a) if a.__class__ is list else a for a in args[1:]])
     spec = source._value.spec
     extra = () if index is None else (index,)
     layout = operator.view.strides(spec.shape, alias.strides, alias.offset, *statics, *extra)

@@ -102,6 +102,10 @@ class Recorder:
         for position, buffer in zip(live, results, strict=True):
             values[position].buffer = buffer
 
+    def discard(self) -> None:
+        """Forget the pending program; its values can never be computed (for benchmarks)."""
+        self._start()
+
 
 def _count_unseen() -> int:
     """References to a value that only the recorder's list holds, as the loop in flush sees them."""

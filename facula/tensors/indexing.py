@@ -14,6 +14,7 @@ import numpy as np
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
+from facula.autograd.storage import Alias
 from facula.autograd.storage import window as memory_window
 from facula.base import dtypes
 from facula.graph.spec import spec
@@ -37,14 +38,11 @@ def getitem(self, index):
         if not -n <= index < n:
             raise IndexError(f"index {index} is out of bounds for dimension 0 with size {n}")
         index = index + n if index < 0 else index
-        return _view(self, _window, select_arguments(shape, 0, index), index, shape[1:])
+        return _leading(self, shape[1:], shape, index, index + 1, 1, index)
     if cls is slice and shape:
         first, last, step = bounds(index, shape[0])
-        rest = shape[1:]
-        zeros = (0,) * len(rest)
-        statics = slice_arguments(shape, (first, *zeros), (last, *rest), (step, *[1] * len(rest)))
-        size = -(-(last - first) // step)
-        return _view(self, _window, statics, slice(first, last, step), (size, *rest))
+        size = last - first if step == 1 else -(-(last - first) // step)
+        return _leading(self, (size, *shape[1:]), shape, first, last, step, None)
     found = parse(shape, index)
     if not found.advanced:
         return _view(self, _window, found.statics(), tuple(found.array), found.view_shape())
@@ -55,6 +53,71 @@ def getitem(self, index):
         self = _window(self, *found.statics())
     indices, dims = positions.resolve(self._value.spec.shape, found.advanced)
     return _index(self, indices, dims)
+
+
+class _LeadingStep(views.Step):
+    """Indexing of the first dimension as a step of a chain; its arguments are rarely looked at."""
+
+    __slots__ = ("bounds", "shape")
+
+    def __init__(self, shape, bounds):
+        self.operator = _window
+        self.index = None
+        self.shape = shape
+        self.bounds = bounds
+
+    @property
+    def arguments(self):
+        return _leading_arguments(self.shape, *self.bounds)
+
+
+def _leading_arguments(shape, first, last, step, index):
+    """Arguments of the window operator for ``x[index]`` or ``x[first:last:step]``."""
+    if index is not None:
+        return select_arguments(shape, 0, index)
+    rest = shape[1:]
+    start, by = (first, *[0] * len(rest)), (step, *[1] * len(rest))
+    return slice_arguments(shape, start, (last, *rest), by)
+
+
+def _leading(self, out_shape, shape, first, last, step, index):
+    """A view of computed memory along the first dimension, or the recorded operator."""
+    alias = self._alias
+    if modes.trace is not None or (self._node is not None and modes.grad):
+        return _window(self, *_leading_arguments(shape, first, last, step, index))
+    own = spec(out_shape, self._value.spec.dtype)
+    shared = False
+    if alias is None:
+        alias = self._own_alias()
+    elif alias.storage.array is not None:
+        shared = True
+    else:
+        self._sync()
+    buffer = self._value.buffer
+    if shared:
+        value = Value(own)  # read from the shared memory when it is needed
+    elif buffer.__class__ is not _ndarray or (self._node is not None and modes.grad):
+        return _window(self, *_leading_arguments(shape, first, last, step, index))
+    else:
+        where = index if index is not None else slice(first, last, step)
+        value = Value(own, buffer[where].copy())
+    out = wrap(value)
+    storage, strides, chain = alias.storage, alias.strides, alias.chain
+    base, depth = None, 0
+    if modes.grad and not modes.inference:
+        base, depth = alias.base, alias.depth
+        if base is None:
+            base, depth = self, len(chain)
+    out._alias = Alias(
+        storage,
+        (*chain, _LeadingStep(shape, (first, last, step, index))),
+        base,
+        depth,
+        strides[1:] if index is not None else (strides[0] * step, *strides[1:]),
+        alias.offset if own.numel == 0 else alias.offset + first * strides[0],
+        -1 if shared else storage.version,
+    )
+    return out
 
 
 def _view(self, operator, statics, where, shape):
@@ -119,6 +182,8 @@ def _numpy_index(places, dims):
 def setitem(self, index, value):
     """``self[index] = value``; called as ``Tensor.__setitem__``."""
     own = self._value.spec
+    if value.__class__ in _QUICK and _write_number(self, index, value):
+        return
     tensor = isinstance(value, TensorBase)
     if not tensor:
         value = _number(value, own.dtype)
@@ -143,6 +208,35 @@ def setitem(self, index, value):
     else:
         value = filled(target, value)
     views.assign(target, value, write_view)
+
+
+_QUICK = (float, int)
+
+
+def _write_number(self, index, value) -> bool:
+    """``x[i] = number`` and the like on memory that is computed; False where more has to be done."""
+    if not (index.__class__ is int or _all_ints(index)) or modes.trace is not None:
+        return False
+    own = self._value.spec
+    if own.dtype is dtypes.bfloat16 or not -60000 < value < 60000 or _has_history(self):
+        return False
+    alias = self._own_alias()
+    storage = alias.storage
+    if alias.chain or storage.array is not None or storage.value.buffer.__class__ is not _ndarray:
+        return False
+    memory = _own_memory(self, alias, storage)
+    try:
+        memory[index] = value
+    except (IndexError, OverflowError):
+        return False  # the long way raises PyTorch's error, or wraps around
+    storage.version += 1
+    alias.seen = storage.version
+    self._value = storage.value
+    return True
+
+
+def _all_ints(index) -> bool:
+    return index.__class__ is tuple and all([i.__class__ is int for i in index])
 
 
 def _needs_view(self, value):

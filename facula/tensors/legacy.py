@@ -34,6 +34,35 @@ def make_types(build) -> dict[str, LegacyType]:
     return types
 
 
+_NO_CUDA = "type torch.cuda.{} not available. Torch not compiled with CUDA enabled."
+
+
+class CudaType(LegacyType):
+    """A name for tensors on a GPU: there are none, so nothing is an instance and none is made."""
+
+    @property
+    def dtype(cls):
+        raise RuntimeError(_NO_CUDA.format(cls.__name__))
+
+    def __instancecheck__(cls, instance) -> bool:
+        return False
+
+    def __call__(cls, *args, **kwargs):
+        raise TypeError(_NO_CUDA.format(cls.__name__))
+
+    def __repr__(cls) -> str:
+        return f"<class 'torch.cuda.{cls.__name__}'>"
+
+    __str__ = __repr__
+
+
+def make_cuda_types() -> dict[str, LegacyType]:
+    """``torch.cuda.FloatTensor`` ... for every dtype."""
+    names = [f"{own.legacy}Tensor" for own in dtypes.ALL]
+    body = {"__module__": "torch.cuda", "is_cuda": True}
+    return {name: CudaType(name, (), dict(body)) for name in names}
+
+
 def dtype_of_name(name: str) -> dtype | None:
     """The dtype of "torch.FloatTensor"; None for other strings."""
     for own in dtypes.ALL:

@@ -57,7 +57,7 @@ def _sizes(args):
     """Sizes given as separate ints or as one sequence."""
     if len(args) == 1 and not isinstance(args[0], (int, np.integer, TensorBase)):
         return tuple(args[0])
-    return tuple([int(a) for a in args])
+    return args
 
 
 def view(self, *size, dtype=None):

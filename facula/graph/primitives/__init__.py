@@ -2,6 +2,7 @@
 
 from facula.graph.primitives import contraction as contraction
 from facula.graph.primitives import elementwise as elementwise
+from facula.graph.primitives import fourier as fourier
 from facula.graph.primitives import host as host
 from facula.graph.primitives import indexing as indexing
 from facula.graph.primitives import movement as movement

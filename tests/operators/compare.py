@@ -106,7 +106,7 @@ def _check_gradients(runs, tolerance, second):
         if objective is None or not leaves:
             return
         grads = library.autograd.grad(objective, leaves, create_graph=second, allow_unused=True)
-        seconds = []
+        seconds = [None] * len(leaves)  # a gradient that depends on nothing has none of its own
         if second:
             again = total(library, [g for g in grads if g is not None])
             if again is not None:

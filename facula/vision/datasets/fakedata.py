@@ -19,7 +19,7 @@ class FakeData(VisionDataset):
         >>> from facula.vision import datasets
         >>> image, target = datasets.FakeData(size=2, image_size=(3, 8, 9))[0]
         >>> image.size, target
-        ((9, 8), 4)
+        ((9, 8), 2)
     """
 
     def __init__(

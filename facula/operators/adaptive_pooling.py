@@ -108,9 +108,7 @@ def _output_size(name, rank, input, output_size):
         raise RuntimeError(
             f"{name}(): Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(shape)}"
         )
-    sizes = [
-        n if m is None else int(m) for n, m in zip(shape[-rank:], output_size, strict=True)
-    ]
+    sizes = [n if m is None else int(m) for n, m in zip(shape[-rank:], output_size, strict=True)]
     if any(m < 0 for m in sizes):
         told = ", ".join(map(str, sizes))
         raise RuntimeError(
@@ -124,9 +122,9 @@ def _check_not_empty(name, rank, input):
     for axis in range(-rank, 0):
         if _shape(input)[axis] == 0:
             raise RuntimeError(
-                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but input"
-                f" has sizes {list(_shape(input))} with dimension {len(_shape(input)) + axis} being "
-                "empty"
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but "
+                f"input has sizes {list(_shape(input))} with dimension {len(_shape(input)) + axis} "
+                "being empty"
             )
 
 

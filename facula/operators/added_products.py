@@ -73,7 +73,8 @@ def _same_dtype(name, input, a, b):
     for label, own, other in (("mat1", _dtype(a), _dtype(b)), ("self", _dtype(input), _dtype(b))):
         if own is not other:
             raise RuntimeError(
-                f"{label} and mat2 must have the same dtype, but got {own.legacy} and {other.legacy}"
+                f"{label} and mat2 must have the same dtype, but got {own.legacy} and "
+                f"{other.legacy}"
             )
     not_bool(a)
 

@@ -44,7 +44,8 @@ def check_tensors(name, **operands) -> None:
         if not isinstance(value, TensorBase) or value._value.spec.weak:
             given = type(value).__name__ if not isinstance(value, TensorBase) else "float"
             raise TypeError(
-                f"{name}(): argument '{parameter}' (position {position}) must be Tensor, not {given}"
+                f"{name}(): argument '{parameter}' (position {position}) must be Tensor, "
+                f"not {given}"
             )
 
 
@@ -167,9 +168,7 @@ def check_mv(mat, vec):
     """A matrix and a vector of its width, or PyTorch's message."""
     m, v = _shape(mat), _shape(vec)
     if len(m) != 2 or len(v) != 1:
-        raise RuntimeError(
-            f"vector + matrix @ vector expected, got 1, {len(m)}, {len(v)}"
-        )
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {len(m)}, {len(v)}")
     if m[1] != v[0]:
         raise RuntimeError(f"size mismatch, got input ({m[0]}), mat ({m[0]}x{m[1]}), vec ({v[0]})")
     if _dtype(mat) is not _dtype(vec):
@@ -224,8 +223,8 @@ def _check_dot(name, a, b):
     if _shape(a) != _shape(b):
         n, m = _shape(a)[0], _shape(b)[0]
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number "
-            f"of elements, but got {n} and {m} elements respectively"
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same "
+            f"number of elements, but got {n} and {m} elements respectively"
         )
     if _dtype(a).category == BOOL:
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
@@ -284,8 +283,10 @@ def _lifted(input, other):
 def _matmul_grads(g, input, other, needs):
     a, b = _lifted(input, other)
     batch = _shape(g)[: len(_shape(g)) - (len(_shape(input)) > 1) - (len(_shape(other)) > 1)]
-    g = g if len(_shape(g)) >= 2 and a is input and b is other else _view(
-        g, (*batch, _shape(a)[-2], _shape(b)[-1])
+    g = (
+        g
+        if len(_shape(g)) >= 2 and a is input and b is other
+        else _view(g, (*batch, _shape(a)[-2], _shape(b)[-1]))
     )
     found = {}
     if "input" in needs:
@@ -369,7 +370,7 @@ def matmul(input, other):
     """Matrix product: vectors, matrices, or batches of matrices that broadcast.
 
     Shapes: (n, k) @ (k, m); (k) @ (k) gives a number; (..., n, k) @ (..., k, m) multiplies the
-    matrices of two broadcast batches; a vector counts as a row on the left, as a column on the right.
+    matrices of two broadcast batches; a vector is a row on the left and a column on the right.
 
     >>> import facula as torch
     >>> torch.matmul(torch.ones(5, 2, 3), torch.ones(3, 4)).shape

@@ -150,13 +150,13 @@ def _check_channels(x, w, bias, groups, transposed):
     which = f"Given transposed={int(transposed)}" if transposed else f"Given groups={groups}"
     if w[0] < groups or (transposed and w[0] % groups):
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but got"
-            f" weight of size {list(w)} instead"
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
+            f"got weight of size {list(w)} instead"
         )
     if not transposed and w[0] % groups:
         raise RuntimeError(
-            f"{which}, expected weight to be divisible by {groups} at dimension 0, but got weight of "
-            f"size [{list(w)}] instead"
+            f"{which}, expected weight to be divisible by {groups} at dimension 0, but got weight "
+            f"of size [{list(w)}] instead"
         )
     expected = w[0] if transposed else w[1] * groups
     if x[1] != expected:
@@ -168,8 +168,8 @@ def _check_channels(x, w, bias, groups, transposed):
     if bias is not None and _shape(bias) != (outputs,):
         given = "Given transposed=1, weight" if transposed else "Given weight"
         raise RuntimeError(
-            f"{given} of size {list(w)}, expected bias to be 1-dimensional with {outputs} elements, "
-            f"but got bias of size {list(_shape(bias))} instead"
+            f"{given} of size {list(w)}, expected bias to be 1-dimensional with {outputs} "
+            f"elements, but got bias of size {list(_shape(bias))} instead"
         )
 
 
@@ -333,7 +333,9 @@ def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _conv_nd("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
-def _transpose_nd(name, rank, input, weight, bias, stride, padding, output_padding, groups, dilation):
+def _transpose_nd(
+    name, rank, input, weight, bias, stride, padding, output_padding, groups, dilation
+):
     check_tensors(name, input=input, weight=weight)
     ndim = len(_shape(input))
     if ndim not in (rank + 1, rank + 2):
@@ -362,7 +364,16 @@ def conv_transpose1d(
 ):
     """The gradient of ``conv1d`` for its input, as an operation: weight (C, O/groups, K)."""
     return _transpose_nd(
-        "conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose1d",
+        1,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
@@ -371,22 +382,38 @@ def conv_transpose2d(
 ):
     """The gradient of ``conv2d`` for its input, as an operation: weight (C, O/groups, KH, KW)."""
     return _transpose_nd(
-        "conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose2d",
+        2,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
 def conv_transpose3d(
     input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
 ):
-    """The gradient of ``conv3d`` for its input, as an operation: weight (C, O/groups, KD, KH, KW)."""
+    """The gradient of ``conv3d`` for its input, as an operation: weight (C, O/groups, *K)."""
     return _transpose_nd(
-        "conv_transpose3d", 3, input, weight, bias, stride, padding, output_padding, groups, dilation
+        "conv_transpose3d",
+        3,
+        input,
+        weight,
+        bias,
+        stride,
+        padding,
+        output_padding,
+        groups,
+        dilation,
     )
 
 
-def convolution(
-    input, weight, bias, stride, padding, dilation, transposed, output_padding, groups
-):
+def convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
     """Any of the convolutions, chosen by the weight's rank and ``transposed``."""
     rank = len(_shape(weight)) - 2
     return _convolve(
@@ -406,7 +433,9 @@ def conv_tbc(input, weight, bias, pad=0):
     if len(_shape(input)) != 3:
         raise RuntimeError("Input must have 3 dims: time, batch, in_channel")
     if len(_shape(weight)) != 3:
-        raise RuntimeError("Weight tensor must have 3 dims: kernel_width, in_channels, out_channels.")
+        raise RuntimeError(
+            "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels."
+        )
     if len(_shape(bias)) != 1:
         raise RuntimeError("Bias must be 1-D")
     return _conv_tbc(input, weight, bias, pad)

@@ -1,4 +1,4 @@
-"""Distances and similarities between vectors: cdist, pdist, pairwise_distance, cosine_similarity."""
+"""Distances and similarities between vectors, pair by pair or all with all."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _pdist(input, p: tuple):
 
 
 def pdist(input, p=2.0):
-    """The p-norm distances between all pairs of rows of a matrix (N, M): N * (N - 1) / 2 of them."""
+    """The p-norm distances between all pairs of rows of a matrix (N, M), i < j."""
     if len(_shape(input)) != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {len(_shape(input))}D")
     if _dtype(input).category != FLOAT:

@@ -87,9 +87,7 @@ def _numbered(labels):
         if label is Ellipsis:
             found.append(_DOTS)
         elif not 0 <= label < 52:
-            raise ValueError(
-                f"einsum(): subscript {label} is not within the valid range [0, 52)"
-            )
+            raise ValueError(f"einsum(): subscript {label} is not within the valid range [0, 52)")
         else:
             found.append(int(label))
     return found
@@ -104,9 +102,9 @@ def _expanded(labels, shape, operand, dots):
     if _DOTS not in labels:
         if len(labels) != len(shape):
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(labels)}) does not match "
-                f"the number of dimensions ({len(shape)}) for operand {operand} and no ellipsis was "
-                "given"
+                f"einsum(): the number of subscripts in the equation ({len(labels)}) does not "
+                f"match the number of dimensions ({len(shape)}) for operand {operand} and no "
+                "ellipsis was given"
             )
         return list(labels)
     hidden = len(shape) - len(labels) + 1
@@ -148,8 +146,8 @@ def _resolve(operands, inputs, output):
             )
         if label not in every:
             raise RuntimeError(
-                f"einsum(): output subscript {_name(label)} does not appear in the equation for any "
-                "input operand"
+                f"einsum(): output subscript {_name(label)} does not appear in the equation for "
+                "any input operand"
             )
     _check_sizes(operands, full)
     return tuple([tuple(labels) for labels in full]), tuple(result)
@@ -192,9 +190,7 @@ def _einsum(operands, inputs: tuple, output: tuple):
     for x, labels in zip(operands, inputs, strict=True):
         for label, n in zip(labels, _shape(x), strict=True):
             sizes[label] = n if sizes.get(label, 1) == 1 else sizes[label]
-    terms = [
-        _cleaned(x, list(labels), sizes) for x, labels in zip(operands, inputs, strict=True)
-    ]
+    terms = [_cleaned(x, list(labels), sizes) for x, labels in zip(operands, inputs, strict=True)]
     x, labels = terms[0]
     for i, (y, others) in enumerate(terms[1:], 1):
         later = set(output).union(*[set(term[1]) for term in terms[i + 1 :]])

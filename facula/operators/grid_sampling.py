@@ -129,9 +129,7 @@ def _linear(input, coordinates):
 def _cubic(input, coordinates, padding_mode, align_corners):
     sizes = _shape(input)[2:]
     lows = [floor(x) for x in coordinates]
-    weights = [
-        cubic_weights(x - low, -0.75) for x, low in zip(coordinates, lows, strict=True)
-    ]
+    weights = [cubic_weights(x - low, -0.75) for x, low in zip(coordinates, lows, strict=True)]
     parts = []
     for row in range(4):
         line = []
@@ -167,8 +165,7 @@ def _sample(input, grid, mode: str, padding_mode: str, align_corners: bool):
     if mode == "bicubic":
         return _cubic(input, coordinates, padding_mode, align_corners)
     coordinates = [
-        _placed(x, n, padding_mode, align_corners)
-        for x, n in zip(coordinates, sizes, strict=True)
+        _placed(x, n, padding_mode, align_corners) for x, n in zip(coordinates, sizes, strict=True)
     ]
     if mode == "nearest":
         places = [_round(x) for x in coordinates]

@@ -118,7 +118,10 @@ def check_addable(bias, target):
 
 
 def bilinear(input1, input2, weight, bias=None):
-    """``x1 @ weight[o] @ x2`` for each output o: (..., in1), (..., in2), (out, in1, in2) -> (..., out)."""
+    """``x1 @ weight[o] @ x2 + bias[o]`` for each output o.
+
+    Shapes: input1 (..., in1), input2 (..., in2), weight (out, in1, in2), result (..., out).
+    """
     x1, x2, w = _shape(input1), _shape(input2), _shape(weight)
     if len(x1) != len(x2):
         raise RuntimeError(

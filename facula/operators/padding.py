@@ -129,8 +129,8 @@ def _check_border(mode, shape, pad, widths):
         n = shape[axis]
         if mode == "reflect" and (low >= n or high >= n):
             raise RuntimeError(
-                f"Argument #{4 + 2 * (len(shape) - 1 - axis)}: Padding size should be less than the "
-                f"corresponding input dimension, but got: padding ({low}, {high}) at dimension "
+                f"Argument #{4 + 2 * (len(shape) - 1 - axis)}: Padding size should be less than "
+                f"the corresponding input dimension, but got: padding ({low}, {high}) at dimension "
                 f"{axis} of input {list(shape)}"
             )
         if mode == "circular" and (low > n or high > n):

@@ -97,8 +97,6 @@ def _geometry(kernel_size, dilation, padding, stride):
     return kernel, spread, pads, steps
 
 
-
-
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """Sliding patches as columns: (N, C, H, W) to (N, C * kernel elements, patches).
 
@@ -118,8 +116,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     if any(count < 1 for count in counts):
         raise RuntimeError(
             f"Given input with spatial size {_spaced(shape[-2:])}, kernel_size={_spaced(kernel)}, "
-            f"dilation={_spaced(spread)}, padding={_spaced(pads)}, calculated shape of the array of "
-            f"sliding blocks as {_spaced(counts)}, but its components must be at least one."
+            f"dilation={_spaced(spread)}, padding={_spaced(pads)}, calculated shape of the array "
+            f"of sliding blocks as {_spaced(counts)}, but its components must be at least one."
         )
     if len(shape) == 3:
         return _unfold_one(input, geometry)
@@ -162,8 +160,8 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     if prod(counts) != shape[-1]:
         raise RuntimeError(
             f"Given output_size={_spaced(size)}, kernel_size={_spaced(kernel)}, "
-            f"dilation={_spaced(spread)}, padding={_spaced(pads)}, stride={_spaced(steps)}, expected "
-            "size of input's dimension 2 to match the calculated number of sliding blocks "
+            f"dilation={_spaced(spread)}, padding={_spaced(pads)}, stride={_spaced(steps)}, "
+            "expected size of input's dimension 2 to match the calculated number of sliding blocks "
             f"{counts[0]} * {counts[1]} = {prod(counts)}, but got input.size(2)={shape[-1]}."
         )
     if len(shape) == 2:

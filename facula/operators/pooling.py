@@ -71,8 +71,8 @@ def _geometry(name, rank, input, kernel_size, stride, padding, dilation, ceil_mo
             raise RuntimeError(f"{name}() Invalid computed output size: {out[0]}")
         channels = _shape(input)[-rank - 1]
         raise RuntimeError(
-            f"Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output size: "
-            f"({'x'.join(map(str, (channels, *out)))}). Output size is too small"
+            f"Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output "
+            f"size: ({'x'.join(map(str, (channels, *out)))}). Output size is too small"
         )
     padded = [
         (pad, max(pad, (m - 1) * s + d * (k - 1) + 1 - n - pad))
@@ -85,16 +85,16 @@ def _check_window(name, kernel, stride, padding, dilation):
     if any(s == 0 for s in stride):
         raise RuntimeError("stride should not be zero")
     if any(k <= 0 for k in kernel):
-        raise RuntimeError(f"{name}: kernel size should be greater than zero, but got {list(kernel)}")
+        raise RuntimeError(
+            f"{name}: kernel size should be greater than zero, but got {list(kernel)}"
+        )
     if any(d <= 0 for d in dilation):
         axes = "TWH" if len(dilation) == 3 else "HW"
         told = " ".join(f"dilation{a}: {d}" for a, d in zip(axes, dilation, strict=False))
         raise RuntimeError(f"dilation should be greater than zero, but got {told}")
     for k, pad, d in zip(kernel, padding, dilation, strict=True):
         if pad < 0:
-            raise RuntimeError(
-                f"pad must be non-negative, but got pad: {pad}"
-            )
+            raise RuntimeError(f"pad must be non-negative, but got pad: {pad}")
         if pad > (d * (k - 1) + 1) // 2:
             if len(kernel) == 1 and name.startswith("max"):
                 raise RuntimeError(
@@ -149,7 +149,7 @@ def _unpool_name(specs, template):
     derivative={"values": lambda g, index, overlap, sizes: _take_places(g, index, sizes)},
 )
 def _put_places(values, index, overlap: bool, sizes: tuple):
-    """Zeros of spatial shape ``sizes`` with values written (added, if windows overlap) at ``index``."""
+    """Zeros of spatial shape ``sizes`` with values written (added, if they overlap) at ``index``."""
     rank = len(sizes)
     rows, index = _flat(values, rank), _flat(index, rank)
     zeros = kit.full((_shape(rows)[0], prod(sizes)), 0, _dtype(values))
@@ -277,7 +277,8 @@ def _unpooled_size(input, kernel, stride, padding, output_size):
     rank = len(kernel)
     sizes = _shape(input)[-rank:]
     natural = [
-        (n - 1) * s - 2 * pad + k for n, s, pad, k in zip(sizes, stride, padding, kernel, strict=True)
+        (n - 1) * s - 2 * pad + k
+        for n, s, pad, k in zip(sizes, stride, padding, kernel, strict=True)
     ]
     if output_size is None:
         return tuple(natural)
@@ -286,8 +287,8 @@ def _unpooled_size(input, kernel, stride, padding, output_size):
         wanted = wanted[2:]
     if len(wanted) != rank:
         raise ValueError(
-            f"output_size should be a sequence containing {rank} or {rank + 2} elements, but it has a "
-            f"length of '{len(wanted)}'"
+            f"output_size should be a sequence containing {rank} or {rank + 2} elements, but it "
+            f"has a length of '{len(wanted)}'"
         )
     for axis, (n, s, m) in enumerate(zip(natural, stride, wanted, strict=True)):
         if not n - s < m < n + s:
@@ -381,8 +382,10 @@ def _avg_pool(input, counting: tuple, geometry: tuple):
     sizes = _shape(input)[-len(geometry[0]) :]
     if _dtype(input).category < FLOAT:
         found = _divisors(sizes, geometry, counting)
-        count = kit.number(found, _dtype(input)) if isinstance(found, int) else kit.table(
-            found, _dtype(input)
+        count = (
+            kit.number(found, _dtype(input))
+            if isinstance(found, int)
+            else kit.table(found, _dtype(input))
         )
         return div(total, count, rounding_mode="trunc")
     return _divided(total, sizes, geometry, counting)
@@ -487,6 +490,7 @@ NAMESPACES = {
     "torch": [*_MAX, "avg_pool1d"],
     "functional": [
         *_MAX, "max_pool2d_with_indices", "max_pool3d_with_indices", "max_unpool1d", "max_unpool2d",
-        "max_unpool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d",
+        "max_unpool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d",
+        "lp_pool2d", "lp_pool3d",
     ],
 }  # fmt: skip

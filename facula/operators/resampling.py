@@ -118,7 +118,13 @@ def _bytes(x):
     },
 )
 def _weighted_grad(
-    grad, sizes: tuple, output: tuple, scales: tuple, mode: str, align_corners: bool, antialias: bool
+    grad,
+    sizes: tuple,
+    output: tuple,
+    scales: tuple,
+    mode: str,
+    align_corners: bool,
+    antialias: bool,
 ):
     tables = _matrices(grad, sizes, output, scales, mode, align_corners, antialias)
     return apply_matrices(grad, tables, transposed=True)
@@ -158,9 +164,9 @@ def _wanted_scale(shape, scale_factor):
     if len(scale_factor) != rank:
         raise ValueError(
             "Input and scale_factor must have the same number of spatial dimensions, but got input "
-            f"with spatial dimensions of {list(shape[2:])} and scale_factor of shape {scale_factor}. "
-            "Please provide input tensor in (N, C, d1, d2, ...,dK) format and scale_factor in (s1, "
-            "s2, ...,sK) format."
+            f"with spatial dimensions of {list(shape[2:])} and scale_factor of shape "
+            f"{scale_factor}. Please provide input tensor in (N, C, d1, d2, ...,dK) format and "
+            "scale_factor in (s1, s2, ...,sK) format."
         )
     return tuple([float(s) for s in scale_factor])
 
@@ -169,8 +175,8 @@ def _check_mode(mode, shape, antialias):
     ndim = len(shape)
     if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and ndim == 4):
         raise ValueError(
-            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a "
-            "4-D tensor as input"
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
+            "a 4-D tensor as input"
         )
     if mode in ("nearest", "nearest-exact", "area") and ndim in (3, 4, 5):
         return
@@ -227,8 +233,8 @@ def interpolate(
     plain = mode in ("nearest", "area", "nearest-exact")
     if plain and align_corners is not None:
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | "
-            "bicubic | trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear "
+            "| bicubic | trilinear"
         )
     shape = _shape(input)
     if size is not None and scale_factor is not None:

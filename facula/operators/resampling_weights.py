@@ -54,6 +54,7 @@ def _linear(at, n):
 
 def cubic_weights(t, a):
     """Keys' cubic convolution: weights of the four neighbours at distances 1+t, t, 1-t, 2-t."""
+
     def near(x):
         return ((a + 2) * x - (a + 3)) * x * x + 1
 

@@ -37,8 +37,8 @@ def pixel_shuffle(input, upscale_factor: int):
     *lead, channels, h, w = _shape(input)
     if channels % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
-            f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
         )
     n = len(lead)
     x = kit.reshape(input, (*lead, channels // (r * r), r, r, h, w))
@@ -93,8 +93,7 @@ def channel_shuffle(input, groups: int):
     shape = _shape(input)
     if len(shape) < 3:
         raise RuntimeError(
-            "channel_shuffle expects input with > 2 dims, but got input with sizes "
-            f"{list(shape)}"
+            f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}"
         )
     return _shuffled(input, groups)
 

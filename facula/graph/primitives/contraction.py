@@ -21,7 +21,9 @@ def _infer_matmul(specs, params):
         raise kinds.RuleError(
             f"matmul: inner sizes differ: {a} @ {b}; a.shape[-1] must equal b.shape[-2]"
         )
-    batch = kinds.broadcast_shapes("matmul", a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
+    batch = (
+        kinds.broadcast_shapes("matmul", a.shape[:-2], b.shape[:-2]) if a.ndim + b.ndim > 4 else ()
+    )
     return spec((*batch, a.shape[-2], b.shape[-1]), own)
 
 
@@ -131,7 +133,9 @@ def _conv_input_grad(params, g, w):
     for k, offset in enumerate(product(*map(range, kernel))):
         place = [
             slice(o * d, o * d + s * (m - 1) + 1, s)
-            for o, d, s, m in zip(offset, params["dilation"], params["stride"], out_sizes, strict=True)
+            for o, d, s, m in zip(
+                offset, params["dilation"], params["stride"], out_sizes, strict=True
+            )
         ]
         out[(slice(None), slice(None), *place)] += columns[:, :, k]
     inner = [

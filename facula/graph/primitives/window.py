@@ -58,7 +58,9 @@ def _argmax_inside(params, x):
     which = np.zeros(best.shape, np.int64)
     for offset in offsets[1:]:
         values = x[_places(offset, params)]
-        place = sum(o * d * step for o, d, step in zip(offset, params["dilation"], steps, strict=True))
+        place = sum(
+            o * d * step for o, d, step in zip(offset, params["dilation"], steps, strict=True)
+        )
         np.copyto(which, place, where=values > best)
         np.maximum(best, values, out=best)
     for i in range(rank):

@@ -136,6 +136,7 @@ class Operator:
     def __init__(self, body, *, name, derivative, view, differentiable, edge_order):
         self.body = body
         self.__name__ = body.__name__
+        self.__module__ = body.__module__
         self.__doc__ = body.__doc__
         self.__wrapped__ = body
         # Read from the code object: inspect.signature is too slow for hundreds of operators.
@@ -162,6 +163,9 @@ class Operator:
 
     def __repr__(self) -> str:
         return f"<facula operator {self.__name__}>"
+
+    def __reduce__(self):
+        return self.__name__  # copied and pickled by reference, as a function is
 
     def __get__(self, instance, owner=None):
         return self if instance is None else MethodType(self, instance)

@@ -57,6 +57,38 @@ class Subscript:
         return tuple(shape)
 
 
+_LIMIT = 1024  # indices remembered; a loop over all x[i, j] must not fill the memory
+_known: dict[tuple, tuple] = {}
+
+
+def basic(shape: tuple[int, ...], index: tuple):
+    """(window arguments, NumPy index, view's shape) of ints, slices, None and Ellipsis, or None.
+
+    Programs use few such indices again and again: they are remembered.
+    """
+    key: list[Any] = [shape]
+    for item in index:
+        cls = item.__class__
+        if cls is slice:
+            start, stop, step = item.start, item.stop, item.step
+            for bound in (start, stop, step):
+                if bound is not None and bound.__class__ is not int:
+                    return None
+            key.append((start, stop, step))
+        elif cls is int or item is None or item is Ellipsis:
+            key.append(item)
+        else:
+            return None
+    found = _known.get(tuple(key))
+    if found is None:
+        parsed = parse(shape, index)
+        found = parsed.statics(), tuple(parsed.array), parsed.view_shape()
+        if len(_known) >= _LIMIT:
+            _known.clear()
+        _known[tuple(key)] = found
+    return found
+
+
 def parse(shape: tuple[int, ...], index) -> Subscript:
     """Take ``index`` apart for a tensor of this shape; IndexError as PyTorch raises it."""
     items = [_plain(item) for item in _as_tuple(index)]

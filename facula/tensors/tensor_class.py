@@ -16,12 +16,9 @@ from facula.base import devices, dtypes
 from facula.base.size import Size
 from facula.operators.inplace import write
 from facula.tensors import conversion, creation, legacy, printing, sharing
+from facula.tensors.assignment import setitem
 from facula.tensors.build import adopt, to_array
-
-try:  # TODO(lead): plain import once it has landed
-    from facula.tensors.indexing import getitem, setitem
-except ImportError:
-    getitem = setitem = None
+from facula.tensors.indexing import getitem
 
 
 class _TensorType(type):
@@ -360,7 +357,9 @@ class Tensor(TensorBase, metaclass=_TensorType):
     def __iter__(self):
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter(ops.unbind(self, 0))
+        if self.requires_grad:
+            return iter(ops.unbind(self, 0))
+        return iter([getitem(self, i) for i in range(len(self))])
 
     def __contains__(self, element) -> bool:
         return bool((self == element).any().item())

@@ -28,6 +28,7 @@ from facula.operators.adaptive_pooling import adaptive_max_pool3d as adaptive_ma
 from facula.operators.adaptive_pooling import (
     adaptive_max_pool3d_with_indices as adaptive_max_pool3d_with_indices,
 )
+from facula.operators.attention import scaled_dot_product_attention as scaled_dot_product_attention
 from facula.operators.class_losses import cross_entropy as cross_entropy
 from facula.operators.class_losses import nll_loss as nll_loss
 from facula.operators.convolution import conv1d as conv1d
@@ -37,6 +38,7 @@ from facula.operators.convolution import conv_tbc as conv_tbc
 from facula.operators.convolution import conv_transpose1d as conv_transpose1d
 from facula.operators.convolution import conv_transpose2d as conv_transpose2d
 from facula.operators.convolution import conv_transpose3d as conv_transpose3d
+from facula.operators.ctc import ctc_loss as ctc_loss
 from facula.operators.distances import cosine_similarity as cosine_similarity
 from facula.operators.distances import pairwise_distance as pairwise_distance
 from facula.operators.distances import pdist as pdist
@@ -49,6 +51,14 @@ from facula.operators.dropouts import feature_alpha_dropout as feature_alpha_dro
 from facula.operators.embeddings import embedding as embedding
 from facula.operators.embeddings import embedding_bag as embedding_bag
 from facula.operators.embeddings import one_hot as one_hot
+from facula.operators.fractional_pooling import fractional_max_pool2d as fractional_max_pool2d
+from facula.operators.fractional_pooling import (
+    fractional_max_pool2d_with_indices as fractional_max_pool2d_with_indices,
+)
+from facula.operators.fractional_pooling import fractional_max_pool3d as fractional_max_pool3d
+from facula.operators.fractional_pooling import (
+    fractional_max_pool3d_with_indices as fractional_max_pool3d_with_indices,
+)
 from facula.operators.grid_sampling import affine_grid as affine_grid
 from facula.operators.grid_sampling import grid_sample as grid_sample
 from facula.operators.inplace import write as _write
@@ -70,6 +80,9 @@ from facula.operators.margin_losses import multi_margin_loss as multi_margin_los
 from facula.operators.margin_losses import multilabel_margin_loss as multilabel_margin_loss
 from facula.operators.margin_losses import (
     multilabel_soft_margin_loss as multilabel_soft_margin_loss,
+)
+from facula.operators.multi_head_attention import (
+    multi_head_attention_forward as multi_head_attention_forward,
 )
 from facula.operators.normalization import batch_norm as batch_norm
 from facula.operators.normalization import group_norm as group_norm

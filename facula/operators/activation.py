@@ -61,9 +61,7 @@ def relu6(input):
 
 
 @operator(
-    derivative={
-        "input": lambda g, input, negative_slope: _select(input > 0, g, g * negative_slope)
-    }
+    derivative={"input": lambda g, input, negative_slope: _select(input > 0, g, g * negative_slope)}
 )
 def leaky_relu(input, negative_slope: Number = 0.01):
     """``input`` where positive, ``negative_slope * input`` elsewhere."""
@@ -116,8 +114,7 @@ def prelu(input, weight):
         )
     if slopes.ndim > 1:
         raise RuntimeError(
-            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
-            f"{slopes.ndim}"
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {slopes.ndim}"
         )
     if slopes.numel != 1:
         if own.ndim == 0:
@@ -180,7 +177,8 @@ def selu(input):
 
 
 @operator(
-    name="Celu", derivative={"input": lambda g, input, alpha: _elu_grad(g, input, alpha, None, 1 / alpha)}
+    name="Celu",
+    derivative={"input": lambda g, input, alpha: _elu_grad(g, input, alpha, None, 1 / alpha)},
 )
 def _celu(input, alpha: Number):
     require_real("elu_cpu", input)
@@ -208,7 +206,9 @@ def softplus(input, beta: Number = 1.0, threshold: Number = 20.0):
     return narrowed(_select(scaled > threshold, x, log1p(exp(scaled)) / beta), _own(input))
 
 
-@operator(name="LogSigmoid", derivative={"input": lambda g, input: widened(g) * sigmoid(-widened(input))})
+@operator(
+    name="LogSigmoid", derivative={"input": lambda g, input: widened(g) * sigmoid(-widened(input))}
+)
 def logsigmoid(input):
     """``log(sigmoid(input))``, accurate for large negative inputs too."""
     require_real("log_sigmoid_cpu", input)
@@ -337,7 +337,9 @@ def hardshrink(input, lambd: Number = 0.5):
 @operator(name="Softshrink", derivative={"input": _shrink_grad})
 def _softshrink(input, lambd: Number):
     require_real("softshrink_check", input)
-    return _select(input > lambd, input - lambd, _select(input < -lambd, input + lambd, input * 0.0))
+    return _select(
+        input > lambd, input - lambd, _select(input < -lambd, input + lambd, input * 0.0)
+    )
 
 
 def softshrink(input, lambd=0.5):
@@ -346,7 +348,8 @@ def softshrink(input, lambd=0.5):
         own = _own(input)
         top = largest(own) if own.category == FLOAT else math.inf
         raise RuntimeError(
-            f"lambda must be in range [0, {top:g}] for input dtype {own.legacy}, but found {lambd:g}"
+            f"lambda must be in range [0, {top:g}] for input dtype {own.legacy}, but found "
+            f"{lambd:g}"
         )
     return _softshrink(input, float(lambd))
 
@@ -376,9 +379,7 @@ def glu(input, dim=-1):
     axis = kit.axis_of(dim, own.ndim)
     size = own.shape[axis]
     if size % 2:
-        raise RuntimeError(
-            f"Halving dimension must be even, but dimension {axis} is size {size}"
-        )
+        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {size}")
     require_real("glu_cpu", input)
     zero, one = (0,) * own.ndim, (1,) * own.ndim
     middle = tuple([size // 2 if i == axis else 0 for i in range(own.ndim)])
@@ -398,5 +399,5 @@ NAMESPACES = {
         "hardswish", "hardshrink", "softshrink", "glu",
     ],
     "method": ["relu", "prelu", "hardshrink"],
-    "inplace": ["relu", "selu", "celu", "threshold"],
+    "inplace": ["relu"],
 }  # fmt: skip

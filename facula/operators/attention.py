@@ -65,9 +65,7 @@ def _noise(keep, kept, to):
     return cast(keep, to) / kept
 
 
-def _attention_grads(
-    g, query, key, value, mask, keep, outs, is_causal, scale, kept, needs
-):
+def _attention_grads(g, query, key, value, mask, keep, outs, is_causal, scale, kept, needs):
     q, k, v, g = widened(query), widened(key), widened(value), widened(g)
     weights = _weights(q, k, mask, is_causal, scale) if modes.grad else outs[1]
     dropped = weights
@@ -121,8 +119,8 @@ def _check_attention(query, key, value, attn_mask):
     if min(s.ndim for s in specs) < 2:
         q, k, v = (s.ndim for s in specs)
         raise RuntimeError(
-            "Expected query, key, and value to all be  at least 2 dimensional, but got query.dim(): "
-            f"{q}, key.dim(): {k} and value.dim(): {v} instead."
+            "Expected query, key, and value to all be  at least 2 dimensional, but got "
+            f"query.dim(): {q}, key.dim(): {k} and value.dim(): {v} instead."
         )
     if attn_mask is None:
         return

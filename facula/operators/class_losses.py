@@ -22,7 +22,7 @@ from facula.operators.loss_reduction import chosen
 from facula.operators.movement import _unsqueeze, _view
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import exp
-from facula.operators.positions import out_of_range
+from facula.operators.positions import clearly_in_range, out_of_range
 from facula.operators.precision import narrowed, require_real, widened
 from facula.operators.reduction import _mean, _sum, pick_along
 from facula.operators.softmaxes import _log_softmax, log_softmax_body
@@ -80,7 +80,7 @@ def _picked(logp, target, valid):
 
 
 def _row_gradient(g, rows, reduction):
-    """Gradient of each row's loss, with its weight: what ``mean`` divides by is the weights' sum."""
+    """Gradient of each row's loss, with its weight; ``mean`` divides by the sum of the weights."""
     g = widened(g)
     if reduction != "mean":
         return rows * g
@@ -163,9 +163,7 @@ def _index_name(specs, template):
 
 
 @operator(name=_index_name, derivative={"input": _index_grad})
-def _cross_entropy(
-    input, target, weight, reduction: str, ignore_index: int, smoothing: Number
-):
+def _cross_entropy(input, target, weight, reduction: str, ignore_index: int, smoothing: Number):
     """The loss, and the log-softmax it was computed from."""
     x = widened(input)
     to, axis = x._value.spec.dtype, _axis(x)
@@ -235,7 +233,9 @@ def _cross_entropy_soft(input, target, weight, reduction: str, smoothing: Number
     values = -_sum(parts, axis, False, None)
     if reduction == "mean":
         rows = x._value.spec.numel // max(_shape(x)[axis], 1)
-        values = _sum(values, None, False, None) / rows if rows else _mean(values, None, False, None)
+        values = (
+            _sum(values, None, False, None) / rows if rows else _mean(values, None, False, None)
+        )
     elif reduction == "sum":
         values = _sum(values, None, False, None)
     return narrowed(values, kit.result_type(input, target)), logp
@@ -246,13 +246,8 @@ def _cross_entropy_soft(input, target, weight, reduction: str, smoothing: Number
 
 def _check_range(target, classes: int, ignore_index: int) -> None:
     """IndexError for a target that is no class, on the line that uses it."""
-    if modes.trace is not None:
+    if modes.trace is not None or clearly_in_range(target, classes):
         return
-    buffer = target._value.buffer
-    if target._alias is None and buffer.__class__ is np.ndarray and buffer.dtype == np.int64:
-        # Seen as unsigned numbers, negative ones are large: one pass checks both ends.
-        if buffer.size == 0 or buffer.view(np.uint64).max() < classes:
-            return
     if out_of_range(target, 0, classes) is None:
         return
     array = np.asarray(target._buffer())
@@ -307,8 +302,8 @@ def _refuse_rows(own, other):
 def _check_class_weight(own, weight, axis):
     if weight is not None and _shape(weight) != (own.shape[axis],):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {own.shape[axis]} classes or no classes "
-            f"but got weight tensor of shape: {list(_shape(weight))}"
+            f"weight tensor should be defined either for all {own.shape[axis]} classes or no "
+            f"classes but got weight tensor of shape: {list(_shape(weight))}"
         )
 
 
@@ -338,9 +333,7 @@ def cross_entropy(
     """
     reduction = chosen(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}"
-        )
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     smoothing = float(label_smoothing) if label_smoothing else None
     if _shape(input) == _shape(target):
         return _soft_cross_entropy(input, target, weight, reduction, ignore_index, smoothing)

@@ -1,4 +1,4 @@
-"""Dropout: random masks drawn when the call is made, exactly PyTorch's, as inputs of the program."""
+"""Dropout: random masks, exactly PyTorch's, drawn at the call and given to the program."""
 
 from __future__ import annotations
 
@@ -104,10 +104,18 @@ def _kind(feature, alpha, name, doc, training_default):
 
 
 dropout = _kind(
-    False, False, "dropout", "Zero elements with probability ``p``, scale the rest by 1 / (1 - p).", True
+    False,
+    False,
+    "dropout",
+    "Zero elements with probability ``p``, scale the rest by 1 / (1 - p).",
+    True,
 )
 alpha_dropout = _kind(
-    False, True, "alpha_dropout", "Dropout that keeps the mean and variance of selu activations.", False
+    False,
+    True,
+    "alpha_dropout",
+    "Dropout that keeps the mean and variance of selu activations.",
+    False,
 )
 feature_dropout = _kind(
     True, False, "feature_dropout", "Dropout of whole channels (the first two dimensions).", True
@@ -140,9 +148,9 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
     ndim = input._value.spec.ndim
     if ndim not in (2, 3):
         raise RuntimeError(
-            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d "
-            "exists to provide channel-wise dropout on inputs with 1 spatial dimension, a channel "
-            "dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
+            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that "
+            "dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, "
+            "a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs)."
         )
     if ndim == 2:
         return _drop_unbatched(input, p, training, inplace)

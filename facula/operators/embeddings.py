@@ -18,7 +18,7 @@ from facula.operators.inplace import write
 from facula.operators.movement import _view
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import clamp
-from facula.operators.positions import array_of, computed, out_of_range
+from facula.operators.positions import array_of, clearly_in_range, computed, out_of_range
 from facula.operators.reduction import _sum, _vector_norm, scatter_into
 
 
@@ -84,12 +84,8 @@ def _checked_indices(input, rows, refuse):
             f"Long, Int; but got torch.{own.legacy}Tensor instead (while checking arguments for "
             "embedding)"
         )
-    if modes.trace is None:
-        buffer = input._value.buffer
-        simple = input._alias is None and buffer.__class__ is np.ndarray and buffer.dtype == np.int64
-        # Seen as unsigned numbers, negative ones are large: one pass checks both ends.
-        fits = simple and (not buffer.size or buffer.view(np.uint64).max() < rows)
-        bad = None if fits else out_of_range(input, 0, rows)
+    if modes.trace is None and not clearly_in_range(input, rows):
+        bad = out_of_range(input, 0, rows)
         if bad is not None:
             refuse(bad)
     return input if own is dtypes.int64 else cast(input, dtypes.int64)
@@ -215,14 +211,18 @@ def _embedding_bag(weight, indices, factors, bags, count: int, by_frequency: boo
 
 @operator(
     name="EmbeddingBag",
-    derivative={"weight": lambda g, weight, outs: scatter_into(weight, 0, outs[1], _masked(g, outs))},
+    derivative={
+        "weight": lambda g, weight, outs: scatter_into(weight, 0, outs[1], _masked(g, outs))
+    },
 )
 def _embedding_bag_max(weight, indices, bags, kept, count: int):
     """Largest value of each bag, the row it came from, and whether the bag has any rows."""
     to = weight._value.spec.dtype
     width = _shape(weight)[1]
     lowest = kit.full((count, width), -np.inf, to)
-    picked = _select(kit.reshape(kept, (*_shape(kept), 1)), kit.bind(ix.index, weight, indices), -np.inf)
+    picked = _select(
+        kit.reshape(kept, (*_shape(kept), 1)), kit.bind(ix.index, weight, indices), -np.inf
+    )
     top = kit.bind(ix.index_put, lowest, picked, bags, mode="maximum")
     # The row it came from: that of the first index whose value is the bag's largest.
     number = _shape(indices)[0]
@@ -245,8 +245,8 @@ def _flat_bags(input, offsets, per_sample_weights):
     if ndim == 2:
         if offsets is not None:
             raise ValueError(
-                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of "
-                f"fixed length sequences. However, found offsets of type {type(offsets)}"
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
+                f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
         rows, length = _shape(input)
         offsets = computed(np.arange(rows, dtype=np.int64) * length)
@@ -293,8 +293,9 @@ def embedding_bag(
     """
     if weight._value.spec.dtype is dtypes.int64 and input._value.spec.dtype.category > 1:
         warnings.warn(
-            "Argument order of nn.functional.embedding_bag was changed. Usage `embedding_bag(weight, "
-            "input, ...)` is deprecated, and should now be `embedding_bag(input, weight, ...)`.",
+            "Argument order of nn.functional.embedding_bag was changed. Usage "
+            "`embedding_bag(weight, input, ...)` is deprecated, and should now be "
+            "`embedding_bag(input, weight, ...)`.",
             stacklevel=2,
         )
         weight, input = input, weight
@@ -315,7 +316,9 @@ def embedding_bag(
     numbers, count = _bag_numbers(offsets, _shape(input)[0], include_last_offset)
     to, bags = weight._value.spec.dtype, computed(numbers)
     if mode == "max" and len(numbers):
-        kept = np.ones(len(numbers), bool) if padding_idx is None else array_of(input) != padding_idx
+        kept = (
+            np.ones(len(numbers), bool) if padding_idx is None else array_of(input) != padding_idx
+        )
         return _embedding_bag_max(weight, input, bags, computed(kept), count)[0]
     factors = _bag_weights(input, numbers, count, mode, padding_idx, per_sample_weights, to)
     return _embedding_bag(weight, input, factors, bags, count, bool(scale_grad_by_freq))

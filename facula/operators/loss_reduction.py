@@ -30,8 +30,7 @@ def chosen(reduction, size_average=None, reduce=None, stacklevel=4) -> str:
     else:
         found = "mean" if size_average is None or size_average else "sum"
     warnings.warn(
-        "size_average and reduce args will be deprecated, please use "
-        f"reduction='{found}' instead.",
+        f"size_average and reduce args will be deprecated, please use reduction='{found}' instead.",
         stacklevel=stacklevel,
     )
     return found

@@ -72,9 +72,7 @@ def _weighted(values, weight, reduction):
     return total / _sum(weight, None, False, None) if reduction == "mean" else total
 
 
-def mse_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", weight=None
-):
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """Mean (sum, or each) of the squared differences.
 
     >>> import facula as torch
@@ -128,16 +126,20 @@ _smooth_grad = _one_difference(_smooth_slope)
 @operator(
     name="SmoothL1Loss",
     derivative={
-        "input": lambda g, input, target, reduction, beta: _smooth_grad(g, input, target, reduction, beta),
-        "target": lambda g, input, target, reduction, beta: -_smooth_grad(
+        "input": lambda g, input, target, reduction, beta: _smooth_grad(
             g, input, target, reduction, beta
+        ),
+        "target": lambda g, input, target, reduction, beta: (
+            -_smooth_grad(g, input, target, reduction, beta)
         ),
     },
 )
 def _smooth_l1_loss(input, target, reduction: str, beta: Number):
     a, b, own = _wide_pair(input, target)
     size = abs_(a - b)
-    return reduced(_select(size < beta, 0.5 * size * size / beta, size - 0.5 * beta), reduction, own)
+    return reduced(
+        _select(size < beta, 0.5 * size * size / beta, size - 0.5 * beta), reduction, own
+    )
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
@@ -161,9 +163,11 @@ _huber_grad = _one_difference(_huber_slope)
 @operator(
     name="HuberLoss",
     derivative={
-        "input": lambda g, input, target, reduction, delta: _huber_grad(g, input, target, reduction, delta),
-        "target": lambda g, input, target, reduction, delta: -_huber_grad(
+        "input": lambda g, input, target, reduction, delta: _huber_grad(
             g, input, target, reduction, delta
+        ),
+        "target": lambda g, input, target, reduction, delta: (
+            -_huber_grad(g, input, target, reduction, delta)
         ),
     },
 )
@@ -242,8 +246,8 @@ def binary_cross_entropy(
     own, other = input._value.spec, target._value.spec
     if own.shape != other.shape:
         raise ValueError(
-            f"Using a target size ({other.size}) that is different to the input size ({own.size}) is "
-            "deprecated. Please ensure they have the same size."
+            f"Using a target size ({other.size}) that is different to the input size ({own.size}) "
+            "is deprecated. Please ensure they have the same size."
         )
     if own.dtype is not other.dtype:
         raise RuntimeError(f"Found dtype {other.dtype.legacy} but expected {own.dtype.legacy}")
@@ -309,7 +313,9 @@ def _soft_margin_grad(g, input, target, reduction):
 
 @operator(name="SoftMarginLoss", derivative={"input": _soft_margin_grad})
 def _soft_margin_loss(input, target, reduction: str):
-    return reduced(_softplus(-(widened(target) * widened(input))), reduction, input._value.spec.dtype)
+    return reduced(
+        _softplus(-(widened(target) * widened(input))), reduction, input._value.spec.dtype
+    )
 
 
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
@@ -347,9 +353,7 @@ def _kl_div(input, target, reduction: str, log_target: bool):
     return reduced(entropy - t * x, reduction, own)
 
 
-def kl_div(
-    input, target, size_average=None, reduce=None, reduction="mean", log_target=False
-):
+def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """Kullback-Leibler divergence of log-probabilities ``input`` from ``target``."""
     legacy = size_average is not None or reduce is not None
     if reduction == "mean" and not legacy:

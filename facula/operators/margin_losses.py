@@ -42,7 +42,7 @@ def _multi_margin_loss(input, target, weight, p: int, reduction: str, margin: Nu
 def multi_margin_loss(
     input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
-    """``max(0, margin - x[target] + x[i]) ** p`` summed over the other classes, divided by their number."""
+    """Mean over the classes i of ``max(0, margin - x[target] + x[i]) ** p``, 0 for the target."""
     reduction = chosen(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
@@ -93,9 +93,7 @@ def _multilabel_margin_loss(input, target, reduction: str):
     return reduced(values, reduction)
 
 
-def multilabel_margin_loss(
-    input, target, size_average=None, reduce=None, reduction="mean"
-):
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Hinge loss between each label of a row (up to the first -1) and each class that is none."""
     reduction = chosen(reduction, size_average, reduce)
     own, other = input._value.spec, target._value.spec
@@ -109,7 +107,9 @@ def multilabel_margin_loss(
     if modes.trace is None:
         array = array_of(target)
         if array.size and (array.min() < -1 or array.max() >= _shape(input)[1]):
-            raise RuntimeError("Expected all elements of target to be at least -1 and below the classes")
+            raise RuntimeError(
+                "Expected all elements of target to be at least -1 and below the classes"
+            )
     out = _multilabel_margin_loss(input, target, reduction)
     return _view(out, ()) if single and reduction == "none" else out
 
@@ -126,7 +126,11 @@ def multilabel_soft_margin_loss(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
     """Mean over the classes of the binary cross entropy of each class's logit."""
-    wanted = reduction if size_average is None and reduce is None else chosen(reduction, size_average, reduce)
+    wanted = (
+        reduction
+        if size_average is None and reduce is None
+        else chosen(reduction, size_average, reduce)
+    )
     if wanted not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not valid")
     return _multilabel_soft_margin_loss(input, target, weight, wanted)

@@ -49,20 +49,19 @@ def _is_batched(query, key, value, key_padding_mask, attn_mask, num_heads) -> bo
     rank = _rank(query)
     if rank not in (2, 3):
         raise AssertionError(
-            "query should be unbatched 2D or batched 3D tensor but received "
-            f"{rank}-D query tensor"
+            f"query should be unbatched 2D or batched 3D tensor but received {rank}-D query tensor"
         )
     kind = "batched (3-D)" if rank == 3 else "unbatched (2-D)"
     _require(
         _rank(key) == rank and _rank(value) == rank,
-        f"For {kind} `query`, expected `key` and `value` to be {rank}-D but found {_rank(key)}-D and "
-        f"{_rank(value)}-D tensors respectively",
+        f"For {kind} `query`, expected `key` and `value` to be {rank}-D but found {_rank(key)}-D "
+        f"and {_rank(value)}-D tensors respectively",
     )
     if key_padding_mask is not None:
         _require(
             _rank(key_padding_mask) == rank - 1,
-            f"For {kind} `query`, expected `key_padding_mask` to be `None` or {rank - 1}-D but found "
-            f"{_rank(key_padding_mask)}-D tensor instead",
+            f"For {kind} `query`, expected `key_padding_mask` to be `None` or {rank - 1}-D but "
+            f"found {_rank(key_padding_mask)}-D tensor instead",
         )
     if attn_mask is not None:
         _require(
@@ -99,8 +98,8 @@ def _warn_mismatch(key_padding_mask, attn_mask) -> None:
         return
     if key_padding_mask._value.spec.dtype is not attn_mask._value.spec.dtype:
         warnings.warn(
-            "Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for "
-            "both instead.",
+            "Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type "
+            "for both instead.",
             stacklevel=3,
         )
 
@@ -212,7 +211,8 @@ def _check_keys(key, value, separate) -> None:
     if separate:
         _require(
             _shape(key)[:2] == _shape(value)[:2],
-            f"key's sequence and batch dims {_shape(key)[:2]} do not match value's {_shape(value)[:2]}",
+            f"key's sequence and batch dims {_shape(key)[:2]} do not match value's "
+            f"{_shape(value)[:2]}",
         )
     else:
         _require(
@@ -254,7 +254,7 @@ def _with_zero(k, v, masks):
 
 
 def _masks(query, key, key_padding_mask, attn_mask, num_heads, is_causal, need_weights):
-    """[attention mask, key mask] as numbers to add, and whether the causal hint replaces the first."""
+    """[attention mask, key mask] as numbers to add; whether the causal hint replaces the first."""
     _warn_mismatch(key_padding_mask, attn_mask)
     if is_causal and attn_mask is None:
         raise RuntimeError(

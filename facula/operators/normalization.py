@@ -179,12 +179,20 @@ def _check_channels(input, running_mean, running_var, weight, bias):
 
 
 def batch_norm(
-    input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-05
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-05,
 ):
     """Each channel (dimension 1) scaled to mean 0 and variance 1, then by weight and bias.
 
     In training the batch's own statistics are used and the running ones are moved towards them
-    in place; otherwise the running ones are used. ValueError when training with one value per channel.
+    in place; otherwise the running ones are used. ValueError when training with a single value
+    in each channel.
     """
     shape = _shape(input)
     if training and len(shape) >= 2:
@@ -192,9 +200,7 @@ def batch_norm(
     _check_channels(input, running_mean, running_var, weight, bias)
     if not training:
         if running_mean is None or running_var is None:
-            raise RuntimeError(
-                "running_mean must be defined in evaluation mode"
-            )
+            raise RuntimeError("running_mean must be defined in evaluation mode")
         return _batch_norm_eval(input, weight, bias, running_mean, running_var, float(eps))
     out, mean, _, variance = _batch_norm_train(input, weight, bias, float(eps))
     _update_running(running_mean, running_var, mean, variance, momentum)
@@ -389,7 +395,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
     """Channels in ``num_groups`` groups, each group of each sample scaled to mean 0, variance 1."""
     shape = _shape(input)
     if len(shape) < 2:
-        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
+        raise RuntimeError(
+            f"Expected at least 2 dimensions for input tensor but received {len(shape)}"
+        )
     channels = shape[1]
     per_channel = shape[0] * channels // num_groups * math.prod(shape[2:])
     if num_groups <= 0 or channels % num_groups:
@@ -402,7 +410,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
         if parameter is not None and _shape(parameter) != (channels,):
             raise RuntimeError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, "
-                f"but got {name} of shape {list(_shape(parameter))} and input of shape {list(shape)}"
+                f"but got {name} of shape {list(_shape(parameter))} and input of shape "
+                f"{list(shape)}"
             )
     require_real("GroupNormKernelImpl", input)
     return _group_norm(input, weight, bias, int(num_groups), float(eps))[0]

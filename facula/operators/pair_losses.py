@@ -32,7 +32,8 @@ def margin_ranking_loss(
     if not _spec(input1).ndim == _spec(input2).ndim == _spec(target).ndim:
         raise RuntimeError(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
-            f"input1: {_spec(input1).size}, input2: {_spec(input2).size}, target: {_spec(target).size} "
+            f"input1: {_spec(input1).size}, input2: {_spec(input2).size}, "
+            f"target: {_spec(target).size} "
         )
     return _margin_ranking_loss(input1, input2, target, reduction, float(margin))
 
@@ -70,14 +71,12 @@ def cosine_embedding_loss(
     reduction = chosen(reduction, size_average, reduce)
     rank = _spec(target).ndim
     if rank > 1:
-        raise RuntimeError(
-            "0D or 1D target tensor expected, multi-target not supported"
-        )
-    for name, x in (("input1", input1), ("input2", input2)):
+        raise RuntimeError("0D or 1D target tensor expected, multi-target not supported")
+    for x in (input1, input2):
         if _spec(x).ndim != rank + 1:
             raise RuntimeError(
-                f"{rank}D target tensor expects {rank + 1}D input tensors, but found inputs with sizes "
-                f"{list(_spec(input1).shape)} and {list(_spec(input2).shape)}."
+                f"{rank}D target tensor expects {rank + 1}D input tensors, but found inputs with "
+                f"sizes {list(_spec(input1).shape)} and {list(_spec(input2).shape)}."
             )
     return _cosine_embedding_loss(input1, input2, target, reduction, float(margin))
 
@@ -100,8 +99,8 @@ def _check_triplet(anchor, positive, negative, margin):
     if len(set(ranks)) != 1:
         raise RuntimeError(
             "The anchor, positive, and negative tensors are expected to have the same number of "
-            f"dimensions, but got: anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D "
-            "inputs"
+            f"dimensions, but got: anchor {ranks[0]}D, positive {ranks[1]}D, and negative "
+            f"{ranks[2]}D inputs"
         )
 
 

@@ -52,6 +52,15 @@ def _outlier(array, low, high):
     return None
 
 
+def clearly_in_range(index, high: int) -> bool:
+    """Whether 0 <= i < high is known to hold, by one quick pass over a plain computed index."""
+    buffer = index._value.buffer
+    if index._alias is not None or buffer.__class__ is not np.ndarray or buffer.dtype != np.int64:
+        return False
+    # Seen as unsigned numbers, negative ones are large.
+    return not buffer.size or bool(buffer.view(np.uint64).max() < high)
+
+
 def out_of_range(index, low: int, high: int):
     """An element of ``index`` outside ``low <= i < high``, or None.
 

@@ -50,7 +50,7 @@ def _gumbel_softmax(logits, sample, tau: Number, dim: int):
 
 
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
-    """A sample of the Gumbel-softmax distribution; ``hard`` makes it one-hot in the forward pass."""
+    """A sample of the Gumbel-softmax distribution; ``hard`` makes its value one-hot."""
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
     require_real("exponential_", logits)

@@ -359,7 +359,7 @@ class Tensor(TensorBase, metaclass=_TensorType):
             raise TypeError("iteration over a 0-d tensor")
         if self.requires_grad:
             return iter(ops.unbind(self, 0))
-        return iter([getitem(self, i) for i in range(len(self))])
+        return (getitem(self, i) for i in range(len(self)))
 
     def __contains__(self, element) -> bool:
         return bool((self == element).any().item())

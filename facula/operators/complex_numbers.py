@@ -137,8 +137,8 @@ def view_as_complex(input):
     own = input._value.spec
     if own.dtype not in (dtypes.float32, dtypes.float64):
         raise RuntimeError(
-            "view_as_complex is only supported for half, float and double tensors, but got a tensor "
-            f"of scalar type: {own.dtype.legacy}"
+            "view_as_complex is only supported for half, float and double tensors, but got a "
+            f"tensor of scalar type: {own.dtype.legacy}"
         )
     if not own.shape or own.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")

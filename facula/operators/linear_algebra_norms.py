@@ -206,15 +206,11 @@ def _lifted(x, own):
 
 @operator(name="Dist")
 def _dist(input, other, p):
-    return _vector_norm.call_body([input - other, p, None, False, None])
+    return _vector_norm(input - other, p, None, False, None)
 
 
 def dist(input, other, p=2):
     """The p-norm of ``input - other``."""
-    return _dist_composed(input, other, p)
-
-
-def _dist_composed(input, other, p):
     return _dist(input, other, (float(p),))
 
 

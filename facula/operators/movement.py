@@ -57,9 +57,9 @@ def permute(input, dims):
     ndim = len(_shape(input))
     if len(dims) != ndim:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length"
-            f" of the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal to "
-            f"len(dims) = {len(dims)}"
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            f"length of the desired ordering of dimensions i.e. input.dim() = {ndim} is not equal "
+            f"to len(dims) = {len(dims)}"
         )
     axes = tuple([kit.axis_of(d, ndim) for d in dims])
     if len(set(axes)) != ndim:
@@ -242,8 +242,8 @@ def view(input, size):
     alias = input._alias
     if alias is not None and view_strides(_shape(input), alias.strides, size) is None:
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension"
-            " spans across two contiguous subspaces). Use .reshape(...) instead."
+            "view size is not compatible with input tensor's size and stride (at least one "
+            "dimension spans across two contiguous subspaces). Use .reshape(...) instead."
         )
     return _view(input, size)
 
@@ -365,8 +365,8 @@ def expand(input, size):
         if n == -1:
             if own is None:
                 raise RuntimeError(
-                    f"expand({_describe(input)}, size={list(size)}): the expanded size of the tensor"
-                    f" (-1) isn't allowed in a leading, non-existing dimension {i}"
+                    f"expand({_describe(input)}, size={list(size)}): the expanded size of the "
+                    f"tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
                 )
             n = own
         if own is not None and own not in (1, n):
@@ -500,8 +500,8 @@ def split(tensor, split_size_or_sections, dim=0):
         sizes = [int(s) for s in split_size_or_sections]
         if sum(sizes) != n:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
-                f"dimension {axis}), but got split_sizes={sizes}"
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
+                f"at dimension {axis}), but got split_sizes={sizes}"
             )
     parts, at = [], 0
     for size in sizes:

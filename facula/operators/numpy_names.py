@@ -8,10 +8,10 @@ _NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2
 
 TAKING = frozenset(
     (
-        "sum mean prod amax amin max min argmax argmin all any nansum nanmean var std var_mean std_mean "
-        "logsumexp cumsum cumprod cat concat concatenate stack squeeze unsqueeze flip softmax "
-        "log_softmax split chunk unbind sort argsort topk median norm count_nonzero index_select "
-        "gather roll diff cummax cummin"
+        "sum mean prod amax amin max min argmax argmin all any nansum nanmean var std var_mean "
+        "std_mean logsumexp cumsum cumprod cat concat concatenate stack squeeze unsqueeze flip "
+        "softmax log_softmax split chunk unbind sort argsort topk median norm count_nonzero "
+        "index_select gather roll diff cummax cummin"
     ).split()
 )
 

@@ -467,3 +467,6 @@ def operator(
         )
 
     return make if body is None else make(body)
+
+
+pullback.make_operator.append(operator)

@@ -92,7 +92,7 @@ def gradients(call, gs, saved: dict) -> list:
     """
     operator = call.operator
     if operator.rules is None:
-        return _composed(call, gs, saved)
+        return _composed(call, gs, saved) if modes.trace is not None else _recorded(call, gs, saved)
     names = parameter_slots(call)
     templates = dict(zip(operator.names, call.template, strict=True))
     count = call.input_count
@@ -130,6 +130,34 @@ def _filled(template, saved):
         return [_filled(t, saved) for t in template]
     index = getattr(template, "index", None)
     return saved.get(index) if type(index) is int else template
+
+
+def _recorded(call, gs, saved):
+    """The composed gradients as one recorded call, which can itself be differentiated.
+
+    Bodies run inside traces only; so the composition becomes the body of an operator.
+    """
+    made = _gradient_operators.get(call.number)
+    if made is None:
+        found: list = []  # which operands have a gradient, known once the body has run
+
+        def body(operands, gs):
+            grads = _composed(call, gs, dict(enumerate(operands)))
+            found[:] = [i for i, g in enumerate(grads) if g is not None]
+            return [grads[i] for i in found]
+
+        body.__name__ = f"{call.operator.__name__}_gradient"
+        made = _gradient_operators[call.number] = (make_operator[0](body), found)
+    operator, found = made
+    grads = operator([saved[i] for i in range(call.input_count)], list(gs))
+    results: list = [None] * call.input_count
+    for i, grad in zip(found, grads, strict=True):
+        results[i] = grad
+    return results
+
+
+_gradient_operators: dict[int, tuple] = {}
+make_operator: list = []  # filled in by the operator module, which stands above this one
 
 
 def _composed(call, gs, saved):

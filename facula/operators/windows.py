@@ -13,7 +13,8 @@ from facula.graph.primitives.special_rare import i0
 from facula.graph.spec import spec
 from facula.operators.complex_numbers import view_as_real
 from facula.operators.fourier import _c2c, _c2r, _r2c, _resized, made
-from facula.operators.movement import _fold, _view, cat, flip, narrow, transpose, unfold
+from facula.operators.movement import _fold, _view, cat, narrow, transpose, unfold
+from facula.operators.padding import pad
 
 
 def _window(length, periodic, dtype, requires_grad, formula, name):
@@ -92,29 +93,6 @@ def _dtype(x):
     return x._value.spec.dtype
 
 
-def _padded(x, width, mode):
-    """The signal (last dimension) continued by ``width`` points on both sides."""
-    n = _shape(x)[-1]
-    if mode == "constant":
-        zeros = tools.zeros(spec((*_shape(x)[:-1], width), _dtype(x)))
-        return cat([zeros, x, zeros], -1)
-    if mode == "reflect":
-        if width >= n:
-            raise RuntimeError(
-                "Argument #4: Padding size should be less than the corresponding input dimension, "
-                f"but got: padding ({width}, {width}) at dimension {len(_shape(x))} of input "
-                f"{list(_shape(x))}"
-            )
-        left, right = narrow(x, -1, 1, width), narrow(x, -1, n - 1 - width, width)
-        return cat([flip(left, (-1,)), x, flip(right, (-1,))], -1)
-    if mode == "circular":
-        return cat([narrow(x, -1, n - width, width), x, narrow(x, -1, 0, width)], -1)
-    if mode == "replicate":
-        first, last = narrow(x, -1, 0, 1), narrow(x, -1, n - 1, 1)
-        return cat([first] * width + [x] + [last] * width, -1)
-    raise RuntimeError(f"stft: unknown pad_mode '{mode}'")
-
-
 def _full_window(window, n_fft, win_length, to):
     """The window in the middle of n_fft points, or None where it is all ones."""
     if window is None and win_length == n_fft:
@@ -139,8 +117,8 @@ def _check_frames(name, n_fft, hop_length, win_length, window):
         )
     if window is not None and _shape(window) != (win_length,):
         raise RuntimeError(
-            f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but got "
-            f"window with size {list(_shape(window))}"
+            f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but "
+            f"got window with size {list(_shape(window))}"
         )
 
 
@@ -166,7 +144,7 @@ def stft(
         )
     x = input if len(_shape(input)) == 2 else _view(input, (1, *_shape(input)))
     if center:
-        x = _padded(x, n_fft // 2, pad_mode)
+        x = pad(x, (n_fft // 2, n_fft // 2), mode=pad_mode)
     if not 0 < n_fft <= _shape(x)[-1]:
         raise RuntimeError(
             f"stft: expected 0 < n_fft < {_shape(x)[-1]}, but got n_fft={n_fft}"
@@ -206,8 +184,8 @@ def istft(
     onesided = _shape(x)[1] != n_fft if onesided is None else onesided
     if _shape(x)[1] != (n_fft // 2 + 1 if onesided else n_fft):
         raise RuntimeError(
-            "istft: expected the frequency dimension (3rd to the last) of the input tensor to match "
-            f"n_fft={n_fft} for onesided={onesided}, but got {_shape(x)[1]}"
+            "istft: expected the frequency dimension (3rd to the last) of the input tensor to "
+            f"match n_fft={n_fft} for onesided={onesided}, but got {_shape(x)[1]}"
         )
     x = transpose(x, 1, 2)
     scale = "sqrt" if normalized else "n"

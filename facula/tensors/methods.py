@@ -79,8 +79,8 @@ def _view_dtype(self, dtype):
     ratio = own.dtype.itemsize, dtype.itemsize
     if ratio[0] != ratio[1] and (own.ndim == 0 or own.shape[-1] * ratio[0] % ratio[1]):
         raise RuntimeError(
-            f"self.size(-1) must be divisible by {max(ratio) // min(ratio)} to view {own.dtype.legacy} "
-            f"as {dtype.legacy} (different element sizes), but got {own.shape[-1:]}"
+            f"self.size(-1) must be divisible by {max(ratio) // min(ratio)} to view "
+            f"{own.dtype.legacy} as {dtype.legacy} (different element sizes), but got {own.shape[-1:]}"
         )
     return adopt(array.view(dtype.numpy).copy(), dtype)
 

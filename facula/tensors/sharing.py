@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import getrefcount
+
 import numpy as np
 
 from facula.autograd.handle import wrap
@@ -10,6 +12,7 @@ from facula.base import dtypes
 from facula.graph.spec import spec
 from facula.operators.movement import _as_strided
 from facula.operators.views import Step
+from facula.runtime.recorder import compute
 from facula.runtime.value import Value
 
 
@@ -29,8 +32,8 @@ def from_numpy(array: np.ndarray):
     if any(s < 0 for s in array.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative "
-            "strides are not currently supported. (You can probably work around this by making a copy"
-            " of your array  with array.copy().) "
+            "strides are not currently supported. (You can probably work around this by making a "
+            "copy of your array  with array.copy().) "
         )
     if not array.flags.writeable or not array.dtype.isnative:
         array = np.array(array, own.numpy)
@@ -64,7 +67,22 @@ def to_numpy(tensor) -> np.ndarray:
     alias = tensor._own_alias()
     storage = alias.storage
     if storage.array is None:
-        root = wrap(storage.value)
-        flat = np.array(root._buffer(), own.dtype.numpy).reshape(-1)
-        storage.share(flat)
+        buffer = compute(storage.value)
+        if not _only_ours(storage, buffer):
+            buffer = np.array(buffer, own.dtype.numpy)
+        storage.share(buffer.reshape(-1))
     return storage.window(own, alias.strides, alias.offset)
+
+
+def _only_ours(storage, buffer) -> bool:
+    """Whether nothing but this storage (and one handle on all of it) can see the computed memory.
+
+    Then it can be shown to NumPy as it is. Otherwise NumPy gets a copy: somebody (a saved value, a
+    pending program, another value over the same array) relies on the numbers staying as they are.
+    """
+    if not isinstance(buffer, np.ndarray) or buffer.base is not None or not buffer.flags.writeable:
+        return False
+    if not buffer.flags.c_contiguous:
+        return False
+    # the storage's slot, a handle's slot, and the argument; the value's slot, two names, the argument
+    return getrefcount(storage.value) <= 3 and getrefcount(buffer) <= 4

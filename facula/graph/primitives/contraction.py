@@ -118,18 +118,27 @@ def _infer_input_grad(specs, params):
 
 def _conv_input_grad(params, g, w):
     """Multiply back to columns, then add each kernel position's plane into place."""
-    n, out_channels, *out_sizes = g.shape
-    kernel = w.shape[2:]
+    out_channels, *out_sizes = g.shape[1:]
     groups = params["groups"]
-    shape = params["shape"]
+    sizes = params["shape"][2:]
     weight = w.reshape(groups, out_channels // groups, prod(w.shape[1:])).transpose(0, 2, 1)
-    columns = np.matmul(weight, g.reshape(n, groups, out_channels // groups, prod(out_sizes)))
-    columns = columns.reshape(n, shape[1], prod(kernel), *out_sizes)
     padded = [
-        size + low + max(0, high)
-        for size, (low, high) in zip(shape[2:], params["padding"], strict=True)
+        n + low + max(0, high) for n, (low, high) in zip(sizes, params["padding"], strict=True)
     ]
-    out = np.zeros((n, shape[1], *padded), columns.dtype)
+    dense = all(s == 1 for s in params["stride"])
+    add = _add_runs if dense and prod(padded[1:]) <= 2 * prod(out_sizes[1:]) else _add_planes
+    out = add(params, weight, g, w.shape[2:], padded)
+    inner = [slice(low, low + n) for n, (low, _) in zip(sizes, params["padding"], strict=True)]
+    return out[(slice(None), slice(None), *inner)]
+
+
+def _add_planes(params, weight, g, kernel, padded):
+    """One strided addition for each kernel position."""
+    n, out_channels, *out_sizes = g.shape
+    groups, channels = params["groups"], params["shape"][1]
+    rows = g.reshape(n, groups, out_channels // groups, prod(out_sizes))
+    columns = np.matmul(weight, rows).reshape(n, channels, prod(kernel), *out_sizes)
+    out = np.zeros((n, channels, *padded), columns.dtype)
     for k, offset in enumerate(product(*map(range, kernel))):
         place = [
             slice(o * d, o * d + s * (m - 1) + 1, s)
@@ -138,10 +147,25 @@ def _conv_input_grad(params, g, w):
             )
         ]
         out[(slice(None), slice(None), *place)] += columns[:, :, k]
-    inner = [
-        slice(low, low + size) for size, (low, _) in zip(shape[2:], params["padding"], strict=True)
-    ]
-    return out[(slice(None), slice(None), *inner)]
+    return out
+
+
+def _add_runs(params, weight, g, kernel, padded):
+    """For stride 1: rows as wide as the result's, so that each addition is one long run."""
+    n, out_channels, *out_sizes = g.shape
+    groups, channels = params["groups"], params["shape"][1]
+    wide = np.zeros((n, out_channels, *out_sizes[:1], *padded[1:]), g.dtype)
+    wide[(..., *[slice(m) for m in out_sizes])] = g
+    steps = [prod(padded[i + 1 :]) for i in range(len(padded))]
+    length = sum((m - 1) * step for m, step in zip(out_sizes, steps, strict=True)) + 1
+    flat = (n, groups, out_channels // groups, out_sizes[0] * steps[0])
+    rows = wide.reshape(flat)[..., :length]
+    columns = np.matmul(weight, rows).reshape(n, channels, prod(kernel), length)
+    out = np.zeros((n, channels, prod(padded)), columns.dtype)
+    for k, offset in enumerate(product(*map(range, kernel))):
+        at = sum(o * d * step for o, d, step in zip(offset, params["dilation"], steps, strict=True))
+        out[:, :, at : at + length] += columns[:, :, k]
+    return out.reshape(n, channels, *padded)
 
 
 conv_input_grad = register(

@@ -55,9 +55,19 @@ def _write(out, where, values, mode):
 
 
 def _scatter(params, x, index, values):
+    """Written through one flat index: NumPy is several times faster with it than with a grid."""
     axis = params["axis"]
-    where = _axis_grid(_checked(index, x.shape[axis]), axis)
-    return _write(x.copy(), where, values, params["mode"])
+    _checked(index, x.shape[axis])
+    flat = np.zeros(index.shape, np.int64)
+    step = 1
+    for i in reversed(range(x.ndim)):
+        along = np.arange(index.shape[i]).reshape([-1 if j == i else 1 for j in range(x.ndim)])
+        flat += (index if i == axis else along) * step
+        step *= x.shape[i]
+    out = x.copy()
+    values = np.broadcast_to(values, index.shape)
+    _write(out.reshape(-1), flat.reshape(-1), values.reshape(-1), params["mode"])
+    return out
 
 
 scatter = register(
@@ -96,7 +106,12 @@ index = register(
 def _index_put(params, x, values, *indices):
     where = _checked_all(x, indices)
     mode = params["mode"]
-    if mode == "add" and len(where) == 1 and x.ndim >= 2 and values.shape == where[0].shape + x.shape[1:]:
+    if (
+        mode == "add"
+        and len(where) == 1
+        and x.ndim >= 2
+        and values.shape == where[0].shape + x.shape[1:]
+    ):
         return _add_rows(x, where[0], values)
     return _write(x.copy(), where, values, mode)
 

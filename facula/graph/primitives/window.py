@@ -54,19 +54,20 @@ def _argmax_inside(params, x):
     sizes = x.shape[x.ndim - rank :]
     steps = [int(np.prod(sizes[i + 1 :])) for i in range(rank)]
     offsets = list(product(*map(range, params["kernel"])))
+    small = np.int8 if len(offsets) < 128 else np.int64
     best = x[_places(offsets[0], params)].copy()
-    which = np.zeros(best.shape, np.int64)
-    for offset in offsets[1:]:
-        values = x[_places(offset, params)]
-        place = sum(
-            o * d * step for o, d, step in zip(offset, params["dilation"], steps, strict=True)
-        )
-        np.copyto(which, place, where=values > best)
+    which = np.zeros(best.shape, small)
+    for k, offset in enumerate(offsets[1:], 1):
+        values = np.ascontiguousarray(x[_places(offset, params)])
+        # k only grows: the maximum of (better) * k is the last position that was better.
+        np.maximum(which, (values > best) * small(k), out=which)
         np.maximum(best, values, out=best)
+    reach = np.multiply(params["dilation"], steps)
+    index = np.array([int(np.dot(offset, reach)) for offset in offsets])[which]
     for i in range(rank):
         at = np.arange(params["out"][i]) * (params["stride"][i] * steps[i])
-        which += at.reshape([-1 if j == i else 1 for j in range(rank)])
-    return which
+        index += at.reshape([-1 if j == i else 1 for j in range(rank)])
+    return index
 
 
 def _window_argmax(params, x):

@@ -250,6 +250,9 @@ def grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners):
     )
 
 
+grid_sampler_2d = grid_sampler_3d = grid_sampler
+
+
 def _line(n, align_corners):
     at = np.linspace(-1, 1, n) if n > 1 else np.zeros(1)
     return at if align_corners else at * (n - 1) / n
@@ -305,6 +308,6 @@ def affine_grid_generator(theta, size, align_corners):
 
 
 NAMESPACES = {
-    "torch": ["grid_sampler", "affine_grid_generator"],
+    "torch": ["grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "affine_grid_generator"],
     "functional": ["grid_sample", "affine_grid"],
 }

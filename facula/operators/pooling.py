@@ -149,7 +149,7 @@ def _unpool_name(specs, template):
     derivative={"values": lambda g, index, overlap, sizes: _take_places(g, index, sizes)},
 )
 def _put_places(values, index, overlap: bool, sizes: tuple):
-    """Zeros of spatial shape ``sizes`` with values written at ``index`` (added, if they overlap)."""
+    """Zeros of spatial shape ``sizes`` with values written (added, if overlapping) at ``index``."""
     rank = len(sizes)
     rows, index = _flat(values, rank), _flat(index, rank)
     zeros = kit.full((_shape(rows)[0], prod(sizes)), 0, _dtype(values))

@@ -76,7 +76,7 @@ def _complex(real, imag):
     return kit.bind(e.make_complex, real, imag)
 
 
-def complex(real, imag):  # noqa: A001 (PyTorch's name)
+def complex(real, imag):
     """``real + 1j * imag``."""
     _same_floats("complex", real, imag)
     return _complex(real, imag)

@@ -56,7 +56,8 @@ def check_square(name: str, x, low: bool = False) -> None:
     rows, columns = shape_of(x)[-2:]
     if rows != columns:
         raise RuntimeError(
-            f"{name}: A must be batches of square matrices, but they are {rows} by {columns} matrices"
+            f"{name}: A must be batches of square matrices, but they are {rows} by {columns} "
+            "matrices"
         )
 
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.base.dtypes import FLOAT
 from facula.operators import kit
 from facula.operators.arithmetic import _select
-from facula.operators.basic import cast, expand_copy, zero_like
+from facula.operators.basic import cast, zero_like
 from facula.operators.linear_algebra import (
     check_matrix,
     check_square,
@@ -20,10 +18,10 @@ from facula.operators.linear_algebra import (
 )
 from facula.operators.linear_algebra_factor import linalg_eigvalsh, linalg_svdvals
 from facula.operators.linear_algebra_solve import _inverse, default_tolerances
-from facula.operators.movement import _view, narrow, permute, select, squeeze, unsqueeze
+from facula.operators.movement import permute, select, unsqueeze
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import nan_to_num, sgn
+from facula.operators.pointwise import nan_to_num
 from facula.operators.reduction import _amax, _amin, _sum, _vector_norm
 
 
@@ -53,9 +51,7 @@ def _last_two(x, dim):
     ndim = len(shape_of(x))
     a, b = [kit.axis_of(d, ndim) for d in dim]
     if a == b:
-        raise RuntimeError(
-            f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})"
-        )
+        raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
     rest = [i for i in range(ndim) if i not in (a, b)]
     return (x if rest == list(range(ndim - 2)) and a < b else permute(x, (*rest, a, b))), (a, b)
 
@@ -71,7 +67,7 @@ _MATRIX_ORDERS = (2.0, -2.0, 1.0, -1.0, math.inf, -math.inf)
 
 
 def linalg_matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
-    """The norm of matrices: "fro", "nuc", inf, 1, 2 (largest singular value) and their opposites."""
+    """The norm of matrices: "fro", "nuc", inf, 1, 2 (largest singular value), or -p."""
     name = "linalg.matrix_norm"
     check_matrix(name, A, low=True)
     if len(tuple(dim)) != 2:

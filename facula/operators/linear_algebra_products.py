@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
-import numpy as np
-
-from facula.base.dtypes import COMPLEX
 from facula.graph.primitives import host
 from facula.operators import kit
 from facula.operators.arithmetic import mul
-from facula.operators.basic import cast, conj, expand_copy, identity
+from facula.operators.basic import conj, expand_copy, identity
 from facula.operators.contraction import mm
 from facula.operators.linear_algebra import (
     check_square,
@@ -24,7 +22,6 @@ from facula.operators.linear_algebra import (
 )
 from facula.operators.linear_algebra_solve import linalg_inv, linalg_solve
 from facula.operators.movement import (
-    _permute,
     _view,
     cat,
     diagonal,
@@ -52,7 +49,8 @@ def linalg_matrix_power(A, n):
     rows, columns = shape_of(A)[-2:]
     if rows != columns:
         raise RuntimeError(
-            f"{name}: A must be batches of square matrices, but they are {rows} by {columns} matrices"
+            f"{name}: A must be batches of square matrices, but they are {rows} by {columns} "
+            "matrices"
         )
     if n == 0:
         return identity_like(A)
@@ -112,10 +110,8 @@ def linalg_multi_dot(tensors):
         tensors[-1] = column(tensors[-1])
     for i, x in enumerate(tensors):
         if len(shape_of(x)) != 2:
-            raise RuntimeError(
-                f"multi_dot(): tensor {i} must be 2D but got {len(shape_of(x))}D"
-            )
-    for i, (a, b) in enumerate(zip(tensors, tensors[1:], strict=False)):
+            raise RuntimeError(f"multi_dot(): tensor {i} must be 2D but got {len(shape_of(x))}D")
+    for i, (a, b) in enumerate(pairwise(tensors)):
         if shape_of(a)[1] != shape_of(b)[0]:
             raise RuntimeError(
                 f"multi_dot(): tensors {i} and {i + 1} with shapes {list(shape_of(a))} and "
@@ -123,7 +119,9 @@ def linalg_multi_dot(tensors):
             )
     sizes = [shape_of(tensors[0])[0]] + [shape_of(x)[1] for x in tensors]
     out = _chain(tensors, _best_cuts(sizes), 0, len(tensors) - 1)
-    shape = tuple([] if len(first) == 1 else [sizes[0]]) + tuple([] if len(last) == 1 else [sizes[-1]])
+    shape = tuple([] if len(first) == 1 else [sizes[0]]) + tuple(
+        [] if len(last) == 1 else [sizes[-1]]
+    )
     return out if len(shape) == 2 else _view(out, shape)
 
 
@@ -174,9 +172,7 @@ def linalg_cross(input, other, *, dim=-1):
     """The cross product of vectors of three along ``dim``."""
     shape_a, shape_b = shape_of(input), shape_of(other)
     if len(shape_a) != len(shape_b):
-        raise RuntimeError(
-            f"linalg.cross: inputs must have the same number of dimensions."
-        )
+        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     ndim = len(shape_a)
     axis = kit.axis_of(dim, ndim)
     if shape_a[axis] != 3 or shape_b[axis] != 3:

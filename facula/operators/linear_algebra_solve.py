@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from facula.autograd.handle import TensorBase
 from facula.autograd.modes import modes
 from facula.base import dtypes
 from facula.graph.primitives import elementwise as e
@@ -18,7 +17,6 @@ from facula.operators.linear_algebra import (
     check_matrix,
     check_square,
     column,
-    constant,
     dtype_of,
     hermitian,
     identity_like,
@@ -32,7 +30,7 @@ from facula.operators.linear_algebra import (
     tril,
     triu,
 )
-from facula.operators.movement import _view, narrow
+from facula.operators.movement import _view
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import log
@@ -64,7 +62,9 @@ def _common_batches(a, b):
     """Both operands repeated to the common shape of their leading dimensions."""
     shape_a, shape_b = shape_of(a), shape_of(b)
     batch = kit.kinds.broadcast_shapes("solve", shape_a[:-2], shape_b[:-2])
-    return kit.broadcast_to(a, (*batch, *shape_a[-2:])), kit.broadcast_to(b, (*batch, *shape_b[-2:]))
+    return kit.broadcast_to(a, (*batch, *shape_a[-2:])), kit.broadcast_to(
+        b, (*batch, *shape_b[-2:])
+    )
 
 
 def _solve_triangular(a, b, upper, unit):
@@ -120,7 +120,8 @@ def cholesky_solve(B, L, upper=False):
     for name, x in (("b", B), ("u", L)):
         if len(shape_of(x)) < 2:
             raise RuntimeError(
-                f"{name} should have at least 2 dimensions, but has {len(shape_of(x))} dimensions instead"
+                f"{name} should have at least 2 dimensions, but has {len(shape_of(x))} dimensions "
+                "instead"
             )
     return _cholesky_solve(B, L, bool(upper))
 
@@ -448,7 +449,7 @@ def linalg_lstsq(input, b=None, rcond=None, *, driver=None, B=None):
             f"dtype {dtype_of(input).legacy} and other's dtype {dtype_of(other).legacy}"
         )
     check_matrix("linalg.lstsq", input)
-    m, n = shape_of(input)[-2:]
+    m = shape_of(input)[-2]
     vector = shape_of(other) == shape_of(input)[:-1]
     wide = column(other) if vector else other
     if shape_of(wide)[-2] != m:

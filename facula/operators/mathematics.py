@@ -12,12 +12,11 @@ from facula.base.dtypes import BOOL, FLOAT
 from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import host
 from facula.operators import kit
-from facula.operators.arithmetic import _select, pow_
+from facula.operators.arithmetic import _select, maximum, minimum, pow_
 from facula.operators.basic import cast
 from facula.operators.comparison import isclose
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import exp2, isinf, log1p
-from facula.operators.arithmetic import maximum, minimum
 from facula.operators.results import result
 
 
@@ -185,9 +184,9 @@ def result_type(tensor1, tensor2) -> dtypes.dtype:
 
 NAMESPACES = {
     "torch": [
-        "gcd", "lcm", "ldexp", "frexp", "logaddexp2", "allclose", "equal", "is_nonzero", "is_tensor",
-        "is_floating_point", "is_complex", "is_signed", "is_conj", "is_neg", "numel", "is_same_size",
-        "result_type",
+        "gcd", "lcm", "ldexp", "frexp", "logaddexp2", "allclose", "equal", "is_nonzero",
+        "is_tensor", "is_floating_point", "is_complex", "is_signed", "is_conj", "is_neg", "numel",
+        "is_same_size", "result_type",
     ],
     "method": [
         "gcd", "lcm", "ldexp", "frexp", "logaddexp2", "allclose", "equal", "is_nonzero",

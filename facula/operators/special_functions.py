@@ -23,8 +23,8 @@ from facula.operators.pointwise import (
     lgamma,
     log,
     log1p,
+    sgn,
 )
-from facula.operators.pointwise import sgn
 from facula.operators.precision import narrowed, widened
 from facula.operators.reduction import _sum
 from facula.operators.rename import renamed

@@ -22,7 +22,9 @@ def _window(length, periodic, dtype, requires_grad, formula, name):
     if dtype is not None and dtype.category != FLOAT:
         raise RuntimeError(f"{name} expects floating point dtypes, got: {dtype}")
     if length < 0:
-        raise RuntimeError(f"{name} requires non-negative window_length, got window_length={length}")
+        raise RuntimeError(
+            f"{name} requires non-negative window_length, got window_length={length}"
+        )
     if length <= 1:
         return made(np.ones(length), dtype, requires_grad)
     n = length + 1 if periodic else length
@@ -146,9 +148,7 @@ def stft(
     if center:
         x = pad(x, (n_fft // 2, n_fft // 2), mode=pad_mode)
     if not 0 < n_fft <= _shape(x)[-1]:
-        raise RuntimeError(
-            f"stft: expected 0 < n_fft < {_shape(x)[-1]}, but got n_fft={n_fft}"
-        )
+        raise RuntimeError(f"stft: expected 0 < n_fft < {_shape(x)[-1]}, but got n_fft={n_fft}")
     _check_frames("stft", n_fft, hop_length, win_length, window)
     frames = unfold(x, -1, n_fft, hop_length)
     full = _full_window(window, n_fft, win_length, _dtype(input).to_real())

@@ -9,7 +9,13 @@ import pytest
 
 import facula
 
-TOLERANCE = {"float16": 2e-3, "float32": 2e-5, "complex64": 2e-5, "float64": 1e-10, "complex128": 1e-10}
+TOLERANCE = {
+    "float16": 2e-3,
+    "float32": 2e-5,
+    "complex64": 2e-5,
+    "float64": 1e-10,
+    "complex128": 1e-10,
+}
 
 
 def reference():
@@ -23,7 +29,12 @@ def tensors_of(library, inputs, grad):
     for x in inputs:
         if isinstance(x, np.ndarray):
             x = library.tensor(x.tolist(), dtype=getattr(library, x.dtype.name)).reshape(x.shape)
-            if grad and x.dtype in (library.float32, library.float64, library.complex64, library.complex128):
+            if grad and x.dtype in (
+                library.float32,
+                library.float64,
+                library.complex64,
+                library.complex128,
+            ):
                 x.requires_grad_()
         found.append(x)
     return found
@@ -31,7 +42,11 @@ def tensors_of(library, inputs, grad):
 
 def outputs_of(result):
     """All tensors in a result, in order; plain values stay."""
-    return [y for x in result for y in outputs_of(x)] if isinstance(result, (tuple, list)) else [result]
+    return (
+        [y for x in result for y in outputs_of(x)]
+        if isinstance(result, (tuple, list))
+        else [result]
+    )
 
 
 def numbers(x):

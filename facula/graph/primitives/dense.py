@@ -28,7 +28,9 @@ def each(routine, a, like, params):
 
 
 def _typed(found, specs):
-    return [np.asarray(r).astype(s.dtype.numpy, copy=False) for r, s in zip(found, specs, strict=False)]
+    return [
+        np.asarray(r).astype(s.dtype.numpy, copy=False) for r, s in zip(found, specs, strict=False)
+    ]
 
 
 def cholesky(a):
@@ -184,7 +186,9 @@ def matrix_exp(a):
     norm = np.abs(wide).sum(axis=-2).max(axis=-1)
     if not np.isfinite(norm).all():
         return np.full_like(a, np.nan)
-    squarings = np.maximum(0, np.ceil(np.log2(np.maximum(norm, 1e-300) / 5.371920351148152))).astype(int)
+    squarings = np.maximum(
+        0, np.ceil(np.log2(np.maximum(norm, 1e-300) / 5.371920351148152))
+    ).astype(int)
     x = wide / (2.0**squarings)[..., None, None]
     c, eye = _PADE, np.eye(a.shape[-1])
     x2 = x @ x
@@ -192,7 +196,9 @@ def matrix_exp(a):
     x6 = x4 @ x2
     odd = x @ (x6 @ (c[13] * x6 + c[11] * x4 + c[9] * x2)
                + c[7] * x6 + c[5] * x4 + c[3] * x2 + c[1] * eye)  # fmt: skip
-    even = x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2) + c[6] * x6 + c[4] * x4 + c[2] * x2 + c[0] * eye
+    even = (
+        x6 @ (c[12] * x6 + c[10] * x4 + c[8] * x2) + c[6] * x6 + c[4] * x4 + c[2] * x2 + c[0] * eye
+    )
     out = np.linalg.solve(even - odd, even + odd)
     for i in range(int(squarings.max())):
         out = np.where((squarings > i)[..., None, None], out @ out, out)

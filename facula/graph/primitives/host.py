@@ -44,7 +44,9 @@ def _infer_svd(specs, params):
 svd = host_call(
     "svd",
     _infer_svd,
-    lambda p, a: dense.each(lambda x: np.linalg.svd(x, p["full_matrices"]), a, like=_infer_svd, params=p),
+    lambda p, a: dense.each(
+        lambda x: np.linalg.svd(x, p["full_matrices"]), a, like=_infer_svd, params=p
+    ),
     "(U, S, Vh, info) by LAPACK's gesdd.",
 )
 
@@ -129,7 +131,9 @@ lu = host_call(
 )
 permutation = host_call(
     "permutation",
-    lambda specs, params: spec((*specs[0].shape[:-1], params["size"], params["size"]), params["dtype"]),
+    lambda specs, params: spec(
+        (*specs[0].shape[:-1], params["size"], params["size"]), params["dtype"]
+    ),
     lambda p, pivots: dense.permutation(pivots, p["size"], p["dtype"].numpy),
     "P with A = P L U, from the row exchanges of lu.",
 )
@@ -164,4 +168,17 @@ slogdet = host_call(
     "slogdet",
     _infer_slogdet,
     lambda p, a: tuple(np.asarray(r, dtype=r.dtype) for r in np.linalg.slogdet(a)),
+)
+
+
+def _frexp(params, x):
+    mantissa, exponent = np.frexp(x)
+    return np.asarray(mantissa), np.asarray(exponent, np.int32)
+
+
+frexp = host_call(
+    "frexp",
+    lambda specs, params: (specs[0], spec(specs[0].shape, dtypes.int32)),
+    _frexp,
+    "(mantissa, exponent) of floating numbers.",
 )

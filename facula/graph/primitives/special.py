@@ -40,7 +40,8 @@ _ERF32_P = (6.806739276124e-06, 4.118508741379e-04, 4.234877903033e-03, 5.578123
 _ERF32_Q = (2.614172037091e-07, 7.267696142711e-05, 1.423702848792e-03, 1.631349818434e-02,
             1.175738581194e-01, 5.044187517861e-01, 1.0)  # fmt: skip
 
-# W. J. Cody, "Rational Chebyshev approximations for the error function" (1969), highest power first.
+# W. J. Cody, "Rational Chebyshev approximations for the error function" (1969); the highest power
+# first.
 _A = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
       3.20937758913846947e3)  # fmt: skip
 _B = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3,
@@ -188,7 +189,9 @@ def ndtri(p):
         slope = math.sqrt(2 / math.pi) / erfcx(x * -math.sqrt(0.5))
         x = x - (log_ndtr(x) - goal) / slope
     out = np.where(p > 0.5, -x, x)
-    out = np.where(np.abs(p - 0.5) < 0.25, math.sqrt(2) * erfinv(np.clip(2 * p - 1, -0.5, 0.5)), out)
+    out = np.where(
+        np.abs(p - 0.5) < 0.25, math.sqrt(2) * erfinv(np.clip(2 * p - 1, -0.5, 0.5)), out
+    )
     out = np.where(p == 0, -np.inf, np.where(p == 1, np.inf, out))
     return np.where(inside | (p == 0) | (p == 1), out, np.nan)
 
@@ -218,7 +221,16 @@ def _lgamma_1_to_2(t):
 def stirling_rest(x):
     """lgamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2) for x >= 8."""
     u = 1 / (x * x)
-    series = (-3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
+    series = (
+        -3617 / 122400,
+        1 / 156,
+        -691 / 360360,
+        1 / 1188,
+        -1 / 1680,
+        1 / 1260,
+        -1 / 360,
+        1 / 12,
+    )
     return horner(u, series) / x
 
 
@@ -275,6 +287,8 @@ def digamma(x):
     u = 1 / (y * y)
     total = total + np.log(y) - 0.5 / y - u * horner(u, _DIGAMMA)
     fraction = x - np.rint(x)
-    total = np.where(negative, total - math.pi / np.tan(math.pi * np.where(pole, 0.5, fraction)), total)
+    total = np.where(
+        negative, total - math.pi / np.tan(math.pi * np.where(pole, 0.5, fraction)), total
+    )
     total = np.where(pole, np.nan, total)
     return np.where(x == 0, np.copysign(np.inf, -x), total)

@@ -1,0 +1,48 @@
+"""torch.special: special functions under the names of ``torch.special``."""
+
+from facula.operators.pointwise import digamma as digamma
+from facula.operators.pointwise import digamma as psi
+from facula.operators.pointwise import erf as erf
+from facula.operators.pointwise import erfc as erfc
+from facula.operators.pointwise import erfinv as erfinv
+from facula.operators.pointwise import exp2 as exp2
+from facula.operators.pointwise import expit as expit
+from facula.operators.pointwise import expm1 as expm1
+from facula.operators.pointwise import lgamma as gammaln
+from facula.operators.pointwise import log1p as log1p
+from facula.operators.pointwise import logit as logit
+from facula.operators.pointwise import round as round
+from facula.operators.pointwise import sinc as sinc
+from facula.operators.pointwise import xlogy as xlogy
+from facula.operators.reduction import logsumexp as logsumexp
+from facula.operators.softmaxes import log_softmax as log_softmax
+from facula.operators.softmaxes import softmax as softmax
+from facula.operators.special_functions import igamma as gammainc
+from facula.operators.special_functions import igammac as gammaincc
+from facula.operators.special_functions import mvlgamma as multigammaln
+from facula.operators.special_functions import polygamma as polygamma
+from facula.operators.special_functions import special_bessel_j0 as bessel_j0
+from facula.operators.special_functions import special_bessel_j1 as bessel_j1
+from facula.operators.special_functions import special_bessel_y0 as bessel_y0
+from facula.operators.special_functions import special_bessel_y1 as bessel_y1
+from facula.operators.special_functions import special_entr as entr
+from facula.operators.special_functions import special_erfcx as erfcx
+from facula.operators.special_functions import special_i0 as i0
+from facula.operators.special_functions import special_i0e as i0e
+from facula.operators.special_functions import special_i1 as i1
+from facula.operators.special_functions import special_i1e as i1e
+from facula.operators.special_functions import special_log_ndtr as log_ndtr
+from facula.operators.special_functions import special_modified_bessel_i0 as modified_bessel_i0
+from facula.operators.special_functions import special_modified_bessel_i1 as modified_bessel_i1
+from facula.operators.special_functions import special_ndtr as ndtr
+from facula.operators.special_functions import special_ndtri as ndtri
+from facula.operators.special_functions import special_xlog1py as xlog1py
+from facula.operators.special_functions import special_zeta as zeta
+
+__all__ = [
+    "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "entr", "erf", "erfc",
+    "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc", "gammaincc", "gammaln", "i0",
+    "i0e", "i1", "i1e", "log1p", "log_ndtr", "log_softmax", "logit", "logsumexp",
+    "modified_bessel_i0", "modified_bessel_i1", "multigammaln", "ndtr", "ndtri", "polygamma",
+    "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
+]  # fmt: skip

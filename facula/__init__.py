@@ -68,17 +68,44 @@ globals().update(_TORCH)
 _LAZY = {
     name: f"facula.{name}"
     for name in (
-        "accelerator", "amp", "backends", "cuda", "distributed", "distributions", "fft", "func",
-        "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "profiler",
-        "random", "serialization", "sparse", "special", "testing", "train", "types", "utils", "vision",
+        "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions",
+        "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides",
+        "profiler", "random", "serialization", "sparse", "special", "testing", "train", "types",
+        "utils", "vision", "xpu",
     )
 }  # fmt: skip
+_LAZY["return_types"] = "facula.tensors.return_types"
 _LAZY_NAMES = {
-    "save": "facula.serialization",
-    "load": "facula.serialization",
-    "autocast": "facula.amp",
-    "sparse_coo_tensor": "facula.tensors.sparse",
-    "default_generator": "facula.tensors",
+    name: module
+    for module, names in {
+        "facula.serialization": "save load",
+        "facula.amp": "autocast GradScaler",
+        "facula.amp.autocast_mode": (
+            "is_autocast_enabled is_autocast_cpu_enabled set_autocast_enabled get_autocast_dtype "
+            "set_autocast_dtype get_autocast_cpu_dtype get_autocast_gpu_dtype "
+            "is_autocast_cache_enabled set_autocast_cache_enabled clear_autocast_cache"
+        ),
+        "facula.cuda.errors": "AcceleratorError OutOfMemoryError",
+        "facula.func": "vmap",
+        "facula.switches": (
+            "use_deterministic_algorithms are_deterministic_algorithms_enabled "
+            "is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "
+            "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision "
+            "set_flush_denormal get_num_interop_threads set_num_interop_threads set_warn_always "
+            "is_warn_always_enabled get_default_device get_device_module _assert _check _check_value "
+            "_check_index _check_type _check_not_implemented is_storage is_vulkan_available "
+            "compiled_with_cxx11_abi"
+        ),
+        "facula.tensors": "default_generator",
+        "facula.tensors.dlpack": "from_dlpack to_dlpack",
+        "facula.tensors.sparse": "sparse_coo_tensor",
+        "facula.tensors.storages": (
+            "UntypedStorage TypedStorage DoubleStorage FloatStorage HalfStorage BFloat16Storage "
+            "LongStorage IntStorage ShortStorage CharStorage ByteStorage BoolStorage "
+            "ComplexFloatStorage ComplexDoubleStorage from_file frombuffer"
+        ),
+    }.items()
+    for name in names.split()
 }
 
 

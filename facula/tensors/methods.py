@@ -15,7 +15,7 @@ from facula.operators.basic import copy as copy_value
 from facula.operators.basic import filled as _filled
 from facula.operators.basic import full, sum_to_size_copy
 from facula.operators.inplace import write
-from facula.tensors import conversion, creation, random, sparse
+from facula.tensors import conversion, creation, dlpack, random, sparse, storages
 from facula.tensors.build import adopt, to_array
 from facula.tensors.tensor_class import Tensor
 
@@ -313,7 +313,9 @@ OWN = {
     "cauchy_": random.cauchy_, "log_normal_": random.log_normal_,
     "multinomial": random.multinomial, "to_sparse": sparse.to_sparse,
     "to_sparse_coo": sparse.to_sparse, "to_dense": sparse.to_dense,
-    "sparse_mask": sparse.sparse_mask, **conversion.CONVERTERS,
+    "sparse_mask": sparse.sparse_mask, "untyped_storage": storages.untyped_storage,
+    "storage": storages.typed_storage, "_typed_storage": storages.typed_storage,
+    "__dlpack__": dlpack.export, "__dlpack_device__": dlpack.device_of, **conversion.CONVERTERS,
 }  # fmt: skip
 
 PROPERTIES = {

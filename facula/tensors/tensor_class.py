@@ -415,6 +415,8 @@ def legacy_tensor(own, args):
             return creation.zeros(first, dtype=own)
         if isinstance(first, TensorBase):
             return first.detach().to(own)
+        if hasattr(first, "untyped"):  # a storage
+            return first._tensor(own)
         if isinstance(first, float):
             raise TypeError(f"new(): data must be a sequence (got {type(first).__name__})")
         array, own = to_array(first, own)

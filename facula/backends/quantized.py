@@ -1,0 +1,4 @@
+"""``torch.backends.quantized``: quantized operators are not part of facula."""
+
+engine = "none"
+supported_engines = ["none"]

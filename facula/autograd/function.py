@@ -91,8 +91,8 @@ class _Call:
             return None
         if not isinstance(grad, TensorBase):
             raise TypeError(
-                f"function {self.cls.__name__}Backward returned a {type(grad).__name__}; expected a "
-                "Tensor or None"
+                f"function {self.cls.__name__}Backward returned a {type(grad).__name__}; expected "
+                "a Tensor or None"
             )
         if grad._value.spec.shape != spec.shape:
             try:
@@ -100,8 +100,8 @@ class _Call:
             except (RuntimeError, IndexError):
                 raise RuntimeError(
                     f"Function {self.cls.__name__}Backward returned an invalid gradient at index "
-                    f"{position} - got {list(grad._value.spec.shape)} but expected shape compatible "
-                    f"with {list(spec.shape)}"
+                    f"{position} - got {list(grad._value.spec.shape)} but expected shape "
+                    f"compatible with {list(spec.shape)}"
                 ) from None
         return grad
 
@@ -155,8 +155,8 @@ class Function(FunctionCtx):
     @staticmethod
     def backward(ctx, *grad_outputs):
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function "
-            "to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom "
+            "autograd.Function to use it with backward mode AD."
         )
 
     @classmethod

@@ -9,7 +9,9 @@ from facula.graph.primitives import elementwise as p
 from facula.graph.primitives import movement as m
 from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum
-from facula.operators.movement import _cat, _view, slice_axis
+from facula.operators.joining import _cat
+from facula.operators.movement import _view
+from facula.operators.slicing import slice_axis
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import erf, exp, expm1, log1p, sigmoid, tanh

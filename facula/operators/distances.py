@@ -17,7 +17,7 @@ from facula.operators.movement import _expand, _view
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import sgn
-from facula.operators.reduction import _vector_norm
+from facula.operators.vector_norms import _vector_norm
 from facula.operators.reduction import sum as sum_
 
 

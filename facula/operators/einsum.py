@@ -7,7 +7,8 @@ from math import prod
 from facula.autograd.handle import TensorBase
 from facula.operators.arithmetic import mul
 from facula.operators.contraction import bmm, mm
-from facula.operators.movement import _diagonal, _permute, _unsafe_view, _view
+from facula.operators.movement import _permute, _unsafe_view, _view
+from facula.operators.strided import _diagonal
 from facula.operators.operator import operator
 from facula.operators.reduction import sum as sum_
 

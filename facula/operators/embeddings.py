@@ -19,7 +19,8 @@ from facula.operators.movement import _view
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import clamp
 from facula.operators.positions import array_of, clearly_in_range, computed, out_of_range
-from facula.operators.reduction import _sum, _vector_norm, scatter_into
+from facula.operators.reduction import _sum, scatter_into
+from facula.operators.vector_norms import _vector_norm
 
 
 def _shape(x):

@@ -12,7 +12,9 @@ from facula.graph.primitives import fourier as p
 from facula.graph.spec import spec
 from facula.operators import kit
 from facula.operators.basic import cast, conj, real_part
-from facula.operators.movement import cat, narrow, roll
+from facula.operators.joining import cat
+from facula.operators.rearranging import roll
+from facula.operators.slicing import narrow
 from facula.operators.operator import operator
 from facula.runtime.value import Value
 

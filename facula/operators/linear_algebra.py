@@ -16,7 +16,9 @@ from facula.operators.basic import cast, conj, expand_copy, zero_like
 from facula.operators.contraction import conjugate_transpose as hermitian
 from facula.operators.contraction import matmul
 from facula.operators.contraction import swapped as swapped
-from facula.operators.movement import _view, diag_embed, diagonal, tril, triu
+from facula.operators.movement import _view
+from facula.operators.rearranging import diag_embed, tril, triu
+from facula.operators.strided import diagonal
 from facula.operators.pointwise import full_like_one
 from facula.runtime.value import Value
 

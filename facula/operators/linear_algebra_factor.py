@@ -27,7 +27,9 @@ from facula.operators.linear_algebra import (
     triu,
 )
 from facula.operators.linear_algebra_solve import _solve_raw, _solve_triangular
-from facula.operators.movement import cat, diag_embed, narrow
+from facula.operators.joining import cat
+from facula.operators.rearranging import diag_embed
+from facula.operators.slicing import narrow
 from facula.operators.operator import operator
 from facula.operators.results import result
 

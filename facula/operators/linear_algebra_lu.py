@@ -20,7 +20,8 @@ from facula.operators.linear_algebra import (
     triu,
 )
 from facula.operators.linear_algebra_solve import _solve_triangular
-from facula.operators.movement import cat, narrow
+from facula.operators.joining import cat
+from facula.operators.slicing import narrow
 from facula.operators.operator import operator
 from facula.operators.results import result
 

@@ -18,11 +18,13 @@ from facula.operators.linear_algebra import (
 )
 from facula.operators.linear_algebra_factor import linalg_eigvalsh, linalg_svdvals
 from facula.operators.linear_algebra_solve import _inverse, default_tolerances
-from facula.operators.movement import permute, select, unsqueeze
+from facula.operators.movement import permute, unsqueeze
+from facula.operators.slicing import select
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import nan_to_num
-from facula.operators.reduction import _amax, _amin, _sum, _vector_norm
+from facula.operators.reduction import _amax, _amin, _sum
+from facula.operators.vector_norms import _vector_norm
 
 
 def _float_check(name, x, dtype=None):

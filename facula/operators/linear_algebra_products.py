@@ -21,19 +21,15 @@ from facula.operators.linear_algebra import (
     shape_of,
 )
 from facula.operators.linear_algebra_solve import linalg_inv, linalg_solve
-from facula.operators.movement import (
-    _view,
-    cat,
-    diagonal,
-    flip,
-    movedim,
-    narrow,
-    reshape,
-    roll,
-)
+from facula.operators.joining import cat
+from facula.operators.movement import _view, movedim, reshape
+from facula.operators.rearranging import flip, roll
+from facula.operators.slicing import narrow
+from facula.operators.strided import diagonal
 from facula.operators.operator import operator
 from facula.operators.precision import narrowed, widened
-from facula.operators.reduction import _sum, cumprod
+from facula.operators.reduction import _sum
+from facula.operators.scans import cumprod
 
 
 def linalg_matmul(input, other):

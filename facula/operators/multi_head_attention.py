@@ -12,16 +12,10 @@ from facula.operators.basic import full
 from facula.operators.contraction import matmul, swapped
 from facula.operators.dropouts import dropout
 from facula.operators.linear import linear
-from facula.operators.movement import (
-    _permute,
-    cat,
-    chunk,
-    repeat,
-    reshape,
-    slice_axis,
-    squeeze,
-    unsqueeze,
-)
+from facula.operators.joining import cat
+from facula.operators.movement import _permute, reshape, squeeze, unsqueeze
+from facula.operators.rearranging import repeat
+from facula.operators.slicing import chunk, slice_axis
 from facula.operators.operator import operator
 from facula.operators.padding import pad
 from facula.operators.reduction import _mean

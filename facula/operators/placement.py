@@ -15,6 +15,8 @@ from facula.operators.indexing import _index, _masked_select, _take, check_flat_
 from facula.operators.operator import Operand, operator
 from facula.operators.positions import computed, shape_of
 from facula.operators.reduction import sum as sum_
+from facula.operators.slicing import slice_axis
+from facula.operators.strided import _diagonal, _diagonal_size
 from facula.operators.views import Step
 from facula.operators.window import _window, select_arguments, slice_arguments
 
@@ -199,7 +201,7 @@ def _masked_scatter(input, places, source):
 
 
 def _first(flat, count):
-    return movement.slice_axis(flat, 0, 0, count)
+    return slice_axis(flat, 0, 0, count)
 
 
 def _write_flat(input, places, values, mode="set"):
@@ -334,9 +336,9 @@ def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     rest = [n for i, n in enumerate(shape_of(input)) if i not in (a, b)]
-    size = movement._diagonal_size(shape_of(input), offset, a, b)
+    size = _diagonal_size(shape_of(input), offset, a, b)
     _check_view_source(src, (*rest, size))
-    return _replaced(input, src, movement._diagonal, (offset, a, b))
+    return _replaced(input, src, _diagonal, (offset, a, b))
 
 
 NAMESPACES = {

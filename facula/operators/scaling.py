@@ -5,11 +5,12 @@ from __future__ import annotations
 from facula.operators import kit
 from facula.operators.basic import full
 from facula.operators.inplace import write
-from facula.operators.movement import _cat, slice_axis
+from facula.operators.joining import _cat
+from facula.operators.slicing import slice_axis
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import clamp, square
 from facula.operators.precision import narrowed, widened
-from facula.operators.reduction import _vector_norm
+from facula.operators.vector_norms import _vector_norm
 
 
 def _shape(x):

@@ -13,7 +13,10 @@ from facula.graph.primitives.special_rare import i0
 from facula.graph.spec import spec
 from facula.operators.complex_numbers import view_as_real
 from facula.operators.fourier import _c2c, _c2r, _r2c, _resized, made
-from facula.operators.movement import _fold, _view, cat, narrow, transpose, unfold
+from facula.operators.joining import cat
+from facula.operators.movement import _view, transpose
+from facula.operators.slicing import narrow
+from facula.operators.strided import _fold, unfold
 from facula.operators.padding import pad
 
 

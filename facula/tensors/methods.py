@@ -10,7 +10,7 @@ from facula import operators as ops
 from facula.autograd.handle import TensorBase
 from facula.autograd.storage import Alias
 from facula.base import dtypes
-from facula.operators import arithmetic, comparison, movement, namespaces, pointwise
+from facula.operators import arithmetic, comparison, joining, movement, namespaces, pointwise, rearranging
 from facula.operators.basic import copy as copy_value
 from facula.operators.basic import filled as _filled
 from facula.operators.basic import full, sum_to_size_copy
@@ -102,17 +102,17 @@ def expand(self, *sizes, implicit=False):
 
 def repeat(self, *repeats):
     """The tensor copied along each dimension."""
-    return movement.repeat(self, _sizes(repeats))
+    return rearranging.repeat(self, _sizes(repeats))
 
 
 def tile(self, *dims):
     """``repeat`` that puts missing counts of 1 in front."""
-    return movement.tile(self, _sizes(dims))
+    return rearranging.tile(self, _sizes(dims))
 
 
 def flip(self, *dims):
     """Elements in reverse order along dimensions."""
-    return movement.flip(self, _sizes(dims))
+    return rearranging.flip(self, _sizes(dims))
 
 
 def sum_to_size(self, *size):
@@ -341,7 +341,7 @@ def install() -> None:
     for name, getter in PROPERTIES.items():
         setattr(Tensor, name, property(getter))
     Tensor._from_array = staticmethod(adopt)
-    Tensor.stack = staticmethod(movement.stack)
+    Tensor.stack = staticmethod(joining.stack)
 
 
 install()

@@ -10,7 +10,7 @@ from facula.autograd.handle import wrap
 from facula.autograd.storage import Alias, Storage, contiguous_strides
 from facula.base import dtypes
 from facula.graph.spec import spec
-from facula.operators.movement import _as_strided
+from facula.operators.strided import _as_strided
 from facula.operators.views import Step
 from facula.runtime.recorder import compute
 from facula.runtime.value import Value

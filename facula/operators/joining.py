@@ -1,0 +1,154 @@
+"""Tensors joined along a dimension: cat, stack and their relatives."""
+
+from __future__ import annotations
+
+from facula.autograd.handle import TensorBase
+from facula.graph.primitives import movement as m
+from facula.operators import kit
+from facula.operators.movement import reshape
+from facula.operators.operator import operator
+from facula.operators.slicing import _select_at, _slice, _whole
+
+
+def _shape(x):
+    return x._value.spec.shape
+
+
+# Joining, repeating, flipping -------------------------------------------------------------------
+
+
+def _cat_grad(g, tensors, dim):
+    axis = kit.axis_of(dim, len(_shape(g)))
+    grads, at = [], 0
+    for tensor in tensors:
+        n = _shape(tensor)[axis]
+        start, stop, step = _whole(_shape(g))
+        start[axis], stop[axis] = at, at + n
+        grads.append(_slice(g, tuple(start), tuple(stop), tuple(step)))
+        at += n
+    return {"tensors": grads}
+
+
+@operator(name="Cat", derivative=_cat_grad)
+def _cat(tensors, dim: int):
+    to = kit.result_type(*tensors)
+    axis = kit.axis_of(dim, len(_shape(tensors[0])))
+    return kit.bind(m.concat, *[kit.as_dtype(t, to) for t in tensors], axis=axis)
+
+
+def cat(tensors, dim=0):
+    """Tensors joined along an existing dimension.
+
+    >>> import facula as torch
+    >>> torch.cat((torch.zeros(1, 2), torch.ones(1, 2)))
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("expected a non-empty list of Tensors")
+    for i, x in enumerate(tensors):
+        if not isinstance(x, TensorBase):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    # An empty vector joins with anything: an old rule that scripts rely on.
+    kept = [x for x in tensors if _shape(x) != (0,)] or tensors[:1]
+    ndim = len(_shape(kept[0]))
+    if ndim == 0:
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    axis = kit.axis_of(dim, ndim)
+    for i, x in enumerate(kept):
+        shape = _shape(x)
+        if len(shape) != ndim:
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {ndim} and {len(shape)}"
+            )
+        for d in range(ndim):
+            if d != axis and shape[d] != _shape(kept[0])[d]:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size "
+                    f"{_shape(kept[0])[d]} but got size {shape[d]} for tensor number {i} in the list."
+                )
+    return _cat(kept, axis)
+
+
+concat = concatenate = cat
+
+
+@operator(name="Stack", derivative=lambda g, tensors, dim: {"tensors": [_select_at(g, dim, i) for i in range(len(tensors))]})
+def _stack(tensors, dim: int):
+    to = kit.result_type(*tensors)
+    shape = _shape(tensors[0])
+    lifted = [kit.reshape(kit.as_dtype(x, to), (*shape[:dim], 1, *shape[dim:])) for x in tensors]
+    return kit.bind(m.concat, *lifted, axis=dim)
+
+
+def stack(tensors, dim=0):
+    """Tensors of one shape joined along a new dimension."""
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = _shape(tensors[0])
+    for i, x in enumerate(tensors):
+        if _shape(x) != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                f"{list(_shape(x))} at entry {i}"
+            )
+    return _stack(tensors, kit.axis_of(dim, len(shape) + 1))
+
+
+def hstack(tensors):
+    """Joined side by side: along dimension 1 (0 for vectors)."""
+    tensors = [atleast_1d(x) for x in tensors]
+    return cat(tensors, 0 if len(_shape(tensors[0])) == 1 else 1)
+
+
+def vstack(tensors):
+    """Joined one above the other."""
+    return cat([atleast_2d(x) for x in tensors], 0)
+
+
+row_stack = vstack
+
+
+def dstack(tensors):
+    """Joined along the third dimension."""
+    return cat([atleast_3d(x) for x in tensors], 2)
+
+
+def column_stack(tensors):
+    """Vectors as columns, joined side by side."""
+    return cat([reshape(x, (-1, 1)) if len(_shape(x)) <= 1 else x for x in tensors], 1)
+
+
+def _at_least(name, lift):
+    def function(*tensors):
+        if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+            return tuple([lift(x) for x in tensors[0]])
+        return lift(tensors[0]) if len(tensors) == 1 else tuple([lift(x) for x in tensors])
+
+    function.__name__ = name
+    function.__doc__ = f"Views with at least {name[8]} dimensions."
+    return function
+
+
+def _lift3(x):
+    shape = _shape(x)
+    if len(shape) >= 3:
+        return x
+    return reshape(x, {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
+
+
+atleast_1d = _at_least("atleast_1d", lambda x: x if _shape(x) else reshape(x, (1,)))
+atleast_2d = _at_least(
+    "atleast_2d", lambda x: x if len(_shape(x)) >= 2 else reshape(x, (1, max(1, x._value.spec.numel)) if _shape(x) == () else (1, *_shape(x)))
+)
+atleast_3d = _at_least("atleast_3d", _lift3)
+
+
+NAMESPACES = {
+    "torch": [
+        "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack",
+        "column_stack", "atleast_1d", "atleast_2d", "atleast_3d",
+    ],
+}

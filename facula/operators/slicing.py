@@ -1,0 +1,147 @@
+"""Parts of a tensor along a dimension: narrow, select, split, chunk."""
+
+from __future__ import annotations
+
+from facula.operators import kit
+from facula.operators.window import _window, _window_into, select_arguments, slice_arguments
+
+
+def _shape(x):
+    return x._value.spec.shape
+
+
+# Slices -----------------------------------------------------------------------------------------
+
+
+def _slice(input, start, stop, step):
+    """``input[start:stop:step, ...]`` (a view)."""
+    return _window(input, *slice_arguments(_shape(input), start, stop, step))
+
+
+def slice_into(like, value, start, stop, step):
+    """Zeros shaped as ``like`` with ``value`` written at a slice."""
+    shape = _shape(like)
+    return _window_into(value, *slice_arguments(shape, start, stop, step), shape)
+
+
+def _whole(shape):
+    return [0] * len(shape), list(shape), [1] * len(shape)
+
+
+def slice_axis(input, axis, first, last, step=1):
+    """``input[first:last:step]`` along one axis; bounds as in Python slices of that axis."""
+    shape = _shape(input)
+    start, stop, by = _whole(shape)
+    start[axis], stop[axis], by[axis] = first, max(last, first), step
+    return _slice(input, tuple(start), tuple(stop), tuple(by))
+
+
+def narrow(input, dim, start, length):
+    """``length`` elements from ``start`` along a dimension (a view)."""
+    shape = _shape(input)
+    if not shape:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    axis = kit.axis_of(dim, len(shape))
+    start = int(start)
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -shape[axis] <= start <= shape[axis]:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-shape[axis]}, {shape[axis]}], "
+            f"but got {start})"
+        )
+    start = start + shape[axis] if start < 0 else start
+    if start + length > shape[axis]:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({shape[axis]}).")
+    return slice_axis(input, axis, start, start + length)
+
+
+def _select_at(input, axis, index):
+    """``input`` at a (non-negative) index of an axis, which is dropped (a view)."""
+    return _window(input, *select_arguments(_shape(input), axis, index))
+
+
+def select(input, dim, index):
+    """The slice at ``index`` along a dimension, which is dropped (a view)."""
+    shape = _shape(input)
+    if not shape:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    axis = kit.axis_of(dim, len(shape))
+    index = int(index)
+    n = shape[axis]
+    if not -n <= index < n:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {axis}"
+        )
+    return _select_at(input, axis, index + n if index < 0 else index)
+
+
+def unbind(input, dim=0):
+    """All slices along a dimension, as a tuple (views)."""
+    shape = _shape(input)
+    if not shape:
+        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+    axis = kit.axis_of(dim, len(shape))
+    return tuple([_select_at(input, axis, i) for i in range(shape[axis])])
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """Consecutive parts along a dimension: of one size (the last may be smaller) or of given sizes."""
+    shape = _shape(tensor)
+    if not shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    axis = kit.axis_of(dim, len(shape))
+    n = shape[axis]
+    if isinstance(split_size_or_sections, int):
+        size = split_size_or_sections
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
+    else:
+        sizes = [int(s) for s in split_size_or_sections]
+        if sum(sizes) != n:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size "
+                f"at dimension {axis}), but got split_sizes={sizes}"
+            )
+    parts, at = [], 0
+    for size in sizes:
+        parts.append(slice_axis(tensor, axis, at, at + size))
+        at += size
+    return tuple(parts)
+
+
+split_with_sizes = split
+
+
+def chunk(input, chunks, dim=0):
+    """About ``chunks`` equal consecutive parts along a dimension."""
+    shape = _shape(input)
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    axis = kit.axis_of(dim, len(shape))
+    return split(input, max(1, -(-shape[axis] // chunks)), axis) if shape[axis] else (input,) * chunks
+
+
+def tensor_split(input, indices_or_sections, dim=0):
+    """Parts along a dimension: a number of nearly equal ones, or cut at given indices."""
+    axis = kit.axis_of(dim, len(_shape(input)))
+    n = _shape(input)[axis]
+    if isinstance(indices_or_sections, int):
+        small, extra = divmod(n, indices_or_sections)
+        return split(input, [small + (i < extra) for i in range(indices_or_sections)], axis)
+    cuts = [int(i) for i in indices_or_sections]
+    bounds = [0, *[max(0, min(c + n if c < 0 else c, n)) for c in cuts], n]
+    return tuple(
+        [slice_axis(input, axis, a, max(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)]
+    )
+
+
+NAMESPACES = {
+    "torch": [
+        "narrow", "select", "unbind", "split", "chunk", "tensor_split", "split_with_sizes",
+    ],
+    "method": [
+        "narrow", "select", "unbind", "split", "chunk", "tensor_split", "split_with_sizes",
+    ],
+}

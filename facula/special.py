@@ -13,7 +13,7 @@ from facula.operators.pointwise import log1p as log1p
 from facula.operators.pointwise import logit as logit
 from facula.operators.pointwise import round as round
 from facula.operators.pointwise import sinc as sinc
-from facula.operators.pointwise import xlogy as xlogy
+from facula.operators.combining import xlogy as xlogy
 from facula.operators.statistics import logsumexp as logsumexp
 from facula.operators.softmaxes import log_softmax as log_softmax
 from facula.operators.softmaxes import softmax as softmax

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from facula.autograd.handle import wrap
+from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.autograd.storage import Alias
+from facula.base import dtypes
 from facula.graph.spec import spec
 from facula.operators import positions, views
 from facula.operators.indexing import _index
@@ -39,6 +40,10 @@ def getitem(self, index):
         known = basic(shape, index)
         if known is not None:
             return _view(self, _window, *known)
+    elif isinstance(index, TensorBase) and index._value.spec.dtype is dtypes.int64:
+        rows = _rows(self, index)
+        if rows is not None:
+            return rows
     found = parse(shape, index)
     if not found.advanced:
         return _view(self, _window, found.statics(), tuple(found.array), found.view_shape())
@@ -150,6 +155,21 @@ def _readable(self):
         return None
     buffer = self._value.buffer
     return buffer if buffer.__class__ is _ndarray else None
+
+
+def _rows(self, index):
+    """``self[index]`` for one tensor of integers and computed memory, or None."""
+    own = self._value.spec
+    if not index._value.spec.ndim or not own.ndim:
+        return None
+    array = _readable(self)
+    if array is None:
+        return None
+    try:
+        out = np.take(array, index._buffer(), axis=0)
+    except IndexError:
+        return None  # the long way raises PyTorch's error
+    return wrap(Value(spec(out.shape, own.dtype), out))
 
 
 def _read(array, found, own):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import facula
+from facula.runtime.plans import count
 from tests.operators.compare import check
 from tests.operators.families import normal, refused
 
@@ -64,9 +65,9 @@ def test_hardsigmoid():
     check(lambda library, x: library.nn.functional.hardsigmoid(x), normal(4, 6), tolerance=1e-7)
 
 
-@pytest.mark.parametrize("shape,count", [((4, 3), 3), ((4, 3), 1), ((2, 3, 2), 3), ((5,), 1)])
-def test_prelu(shape, count):
-    check(lambda library, x, w: library.prelu(x, w), normal(*shape), normal(count, seed=1), second=True)
+@pytest.mark.parametrize("shape,slopes", [((4, 3), 3), ((4, 3), 1), ((2, 3, 2), 3), ((5,), 1)])
+def test_prelu(shape, slopes):
+    check(lambda library, x, w: library.prelu(x, w), normal(*shape), normal(slopes, seed=1), second=True)
 
 
 def test_softmax_in_another_dtype_and_without_dimensions():
@@ -124,8 +125,9 @@ def test_refusals(name):
 
 def test_a_changing_slope_is_one_program():
     x = facula.randn(3)
-    facula.nn.functional.leaky_relu(x, 0.1).tolist()
-    plans = facula.runtime.plans.count()
+    for _ in range(2):  # the first run also computes what earlier tests left pending
+        facula.nn.functional.leaky_relu(x, 0.1).tolist()
+    plans = count()
     for slope in (0.2, 0.0, 1.0):
         facula.nn.functional.leaky_relu(x, slope).tolist()
-    assert facula.runtime.plans.count() == plans
+    assert count() == plans

@@ -26,12 +26,29 @@ def check_probability(p) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def memory_order(shape, strides) -> list[int]:
+    """The axes from the outermost to the innermost in memory; repeated ones stay where they are."""
+    order = list(range(len(shape)))[::-1]  # innermost first
+    for last in range(1, len(order)):
+        at = last
+        for place in range(last - 1, -1, -1):
+            inner, outer = order[place], order[at]
+            if strides[inner] == 0 or strides[outer] == 0:
+                continue
+            if (strides[inner], shape[inner]) > (strides[outer], shape[outer]):
+                order[place], order[at] = outer, inner
+                at = place
+            elif strides[inner] != strides[outer]:
+                break
+    return order[::-1]
+
+
 def keep_mask(shape, p: float, strides=None):
     """A bool tensor that is true with probability ``1 - p``, drawn in the order of memory."""
     drawn = streams.bernoulli_scalar(default_stream(), math.prod(shape), 1 - p)
     if strides is None:
         return computed(drawn.reshape(shape))
-    order = sorted(range(len(shape)), key=lambda axis: -strides[axis])
+    order = memory_order(shape, strides)
     if order == list(range(len(shape))):
         return computed(drawn.reshape(shape))
     in_memory = drawn.reshape([shape[axis] for axis in order])

@@ -88,17 +88,18 @@ def _checked_indices(input, rows, refuse):
     if modes.trace is None and not clearly_in_range(input, rows):
         bad = out_of_range(input, 0, rows)
         if bad is not None:
-            refuse(bad)
+            refuse(input, bad, rows)
     return input if own is dtypes.int64 else cast(input, dtypes.int64)
 
 
-def _refuse_index(bad):
+def _refuse_index(input, bad, rows):
     raise IndexError("index out of range in self")
 
 
-def _refuse_bag_index(bad):
+def _refuse_bag_index(input, bad, rows):
+    place = int(np.flatnonzero(array_of(input) == bad)[0])
     raise RuntimeError(
-        f"embedding_bag: Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}"
+        f"Index {place} of input takes value {bad} which is not in the valid range [0, {rows})"
     )
 
 

@@ -20,9 +20,9 @@ def uniform(*shape, seed=0, dtype=np.float64):
 
 
 def refused(function, *arrays):
-    """``function(library, *tensors)`` must raise what PyTorch raises: the type and the first words."""
+    """``function(library, *tensors)`` must raise the type PyTorch raises; both messages."""
     torch = reference()
-    with pytest.raises(Exception) as theirs:  # noqa: PT011, B017 (which one is the question)
+    with pytest.raises(Exception) as theirs:  # which one is the question
         function(torch, *[torch.from_numpy(a) for a in arrays])
     with pytest.raises(type(theirs.value)) as ours:
         function(facula, *[facula.from_numpy(a) for a in arrays])._buffer()

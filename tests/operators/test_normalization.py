@@ -26,7 +26,11 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_per_channel(name, shape, dtype):
-    inputs = normal(*shape, dtype=dtype), normal(3, seed=1, dtype=dtype), normal(3, seed=2, dtype=dtype)
+    inputs = (
+        normal(*shape, dtype=dtype),
+        normal(3, seed=1, dtype=dtype),
+        normal(3, seed=2, dtype=dtype),
+    )
     check(
         lambda library, *a: FUNCTIONS[name](library.nn.functional, *a),
         *inputs,
@@ -103,7 +107,13 @@ def test_mixed_precision():
     def run(library, x, w, b):
         return library.nn.functional.batch_norm(x.half(), w.detach(), w.detach() ** 2, w, b)
 
-    check(run, normal(2, 3, 4, dtype=np.float32), uniform(3, dtype=np.float32), uniform(3, dtype=np.float32), grad=False)
+    check(
+        run,
+        normal(2, 3, 4, dtype=np.float32),
+        uniform(3, dtype=np.float32),
+        uniform(3, dtype=np.float32),
+        grad=False,
+    )
 
 
 REFUSED = {

@@ -1,5 +1,6 @@
 """torch.special: special functions under the names of ``torch.special``."""
 
+from facula.operators.combining import xlogy as xlogy
 from facula.operators.pointwise import digamma as digamma
 from facula.operators.pointwise import digamma as psi
 from facula.operators.pointwise import erf as erf
@@ -13,8 +14,6 @@ from facula.operators.pointwise import log1p as log1p
 from facula.operators.pointwise import logit as logit
 from facula.operators.pointwise import round as round
 from facula.operators.pointwise import sinc as sinc
-from facula.operators.combining import xlogy as xlogy
-from facula.operators.statistics import logsumexp as logsumexp
 from facula.operators.softmaxes import log_softmax as log_softmax
 from facula.operators.softmaxes import softmax as softmax
 from facula.operators.special_functions import igamma as gammainc
@@ -38,6 +37,7 @@ from facula.operators.special_functions import special_ndtr as ndtr
 from facula.operators.special_functions import special_ndtri as ndtri
 from facula.operators.special_functions import special_xlog1py as xlog1py
 from facula.operators.special_functions import special_zeta as zeta
+from facula.operators.statistics import logsumexp as logsumexp
 
 __all__ = [
     "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "entr", "erf", "erfc",

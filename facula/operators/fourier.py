@@ -13,9 +13,9 @@ from facula.graph.spec import spec
 from facula.operators import kit
 from facula.operators.basic import cast, conj, real_part
 from facula.operators.joining import cat
+from facula.operators.operator import operator
 from facula.operators.rearranging import roll
 from facula.operators.slicing import narrow
-from facula.operators.operator import operator
 from facula.runtime.value import Value
 
 

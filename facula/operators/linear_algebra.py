@@ -17,9 +17,9 @@ from facula.operators.contraction import conjugate_transpose as hermitian
 from facula.operators.contraction import matmul
 from facula.operators.contraction import swapped as swapped
 from facula.operators.movement import _view
+from facula.operators.pointwise import full_like_one
 from facula.operators.rearranging import diag_embed, tril, triu
 from facula.operators.strided import diagonal
-from facula.operators.pointwise import full_like_one
 from facula.runtime.value import Value
 
 

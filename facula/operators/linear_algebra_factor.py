@@ -8,6 +8,7 @@ from facula.autograd.modes import modes
 from facula.graph.primitives import host
 from facula.operators import kit
 from facula.operators.basic import conj, real_part, zero_like
+from facula.operators.joining import cat
 from facula.operators.linear_algebra import (
     as_complex,
     check_matrix,
@@ -27,11 +28,10 @@ from facula.operators.linear_algebra import (
     triu,
 )
 from facula.operators.linear_algebra_solve import _solve_raw, _solve_triangular
-from facula.operators.joining import cat
-from facula.operators.rearranging import diag_embed
-from facula.operators.slicing import narrow
 from facula.operators.operator import operator
+from facula.operators.rearranging import diag_embed
 from facula.operators.results import result
+from facula.operators.slicing import narrow
 
 # Cholesky ---------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from facula.base import dtypes
 from facula.graph.primitives import host
 from facula.operators import kit
+from facula.operators.joining import cat
 from facula.operators.linear_algebra import (
     check_matrix,
     check_square,
@@ -20,10 +21,9 @@ from facula.operators.linear_algebra import (
     triu,
 )
 from facula.operators.linear_algebra_solve import _solve_triangular
-from facula.operators.joining import cat
-from facula.operators.slicing import narrow
 from facula.operators.operator import operator
 from facula.operators.results import result
+from facula.operators.slicing import narrow
 
 # LU ---------------------------------------------------------------------------------------------
 

@@ -19,11 +19,11 @@ from facula.operators.linear_algebra import (
 from facula.operators.linear_algebra_factor import linalg_eigvalsh, linalg_svdvals
 from facula.operators.linear_algebra_solve import _inverse, default_tolerances
 from facula.operators.movement import permute, unsqueeze
-from facula.operators.slicing import select
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import nan_to_num
 from facula.operators.reduction import _amax, _amin, _sum
+from facula.operators.slicing import select
 from facula.operators.vector_norms import _vector_norm
 
 

@@ -10,6 +10,7 @@ from facula.operators import kit
 from facula.operators.arithmetic import mul
 from facula.operators.basic import conj, expand_copy, identity
 from facula.operators.contraction import mm
+from facula.operators.joining import cat
 from facula.operators.linear_algebra import (
     check_square,
     column,
@@ -21,15 +22,14 @@ from facula.operators.linear_algebra import (
     shape_of,
 )
 from facula.operators.linear_algebra_solve import linalg_inv, linalg_solve
-from facula.operators.joining import cat
 from facula.operators.movement import _view, movedim, reshape
-from facula.operators.rearranging import flip, roll
-from facula.operators.slicing import narrow
-from facula.operators.strided import diagonal
 from facula.operators.operator import operator
 from facula.operators.precision import narrowed, widened
+from facula.operators.rearranging import flip, roll
 from facula.operators.reduction import _sum
 from facula.operators.scans import cumprod
+from facula.operators.slicing import narrow
+from facula.operators.strided import diagonal
 
 
 def linalg_matmul(input, other):

@@ -15,9 +15,9 @@ from facula.operators.complex_numbers import view_as_real
 from facula.operators.fourier import _c2c, _c2r, _r2c, _resized, made
 from facula.operators.joining import cat
 from facula.operators.movement import _view, transpose
+from facula.operators.padding import pad
 from facula.operators.slicing import narrow
 from facula.operators.strided import _fold, unfold
-from facula.operators.padding import pad
 
 
 def _window(length, periodic, dtype, requires_grad, formula, name):

@@ -138,9 +138,9 @@ def _check_steps(steps, axes, dim, ndim):
         return
     if dim is None:
         raise RuntimeError(
-            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal "
-            f"to 'self.dim() = {ndim}', since dim argument was not given, but got a list of length "
-            f"{len(steps)}"
+            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length "
+            f"equal to 'self.dim() = {ndim}', since dim argument was not given, but got a list of "
+            f"length {len(steps)}"
         )
     raise RuntimeError(
         "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim "

@@ -72,7 +72,6 @@ def meshgrid(*tensors, indexing=None):
     grids = _grids(vectors)
     if swap:
         grids[0], grids[1] = grids[1], grids[0]
-        grids = [transpose(x, 0, 1) for x in grids]
     return tuple(grids)
 
 

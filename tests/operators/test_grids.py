@@ -56,7 +56,8 @@ CASES = {
 FREE_NAMES = {
     "combinations", "combinations_3", "cartesian_prod_one", "cumulative_trapezoid",
     "cumulative_trapezoid_x", "trapz_dx", "trapezoid", "corrcoef_vector", "cov_complex", "gradient",
-    "gradient_edge", "gradient_points", "gradient_points_edge",
+    "gradient_edge", "gradient_points", "gradient_points_edge", "trapezoid_x", "trapezoid_x_dim",
+    "corrcoef",
 }  # fmt: skip
 
 

@@ -207,7 +207,9 @@ def _median_place(s, order, axis, ignore_nan):
 
 def _median_operator(name, ignore_nan):
     def along(input, dim: int, keepdim: bool):
-        return _at_rank(input, dim, keepdim, lambda *a: _median_place(*a, ignore_nan))
+        return _at_rank(
+            input, dim, keepdim, lambda s, order, axis: _median_place(s, order, axis, ignore_nan)
+        )
 
     def whole(input):
         flat = kit.reshape(input, (input._value.spec.numel,))

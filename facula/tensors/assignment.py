@@ -179,7 +179,8 @@ def _write_at_once(self, found, value) -> bool:
         array = _fit(value, array, shape)
     if memory is None:
         memory = _own_memory(self, alias, storage)
-    window = memory_window(memory, own, alias.strides, alias.offset)[(*found.array, ...)]
+    where = (*found.array, ...)
+    window = memory_window(memory, own, alias.strides, alias.offset)[where]
     _store(window, array, indices, dims)
     storage.version += 1
     if storage.array is None and not alias.chain:

@@ -277,7 +277,8 @@ def _mode_place(s, order, axis):
     first = kit.full((*shape[:axis], 1, *shape[axis + 1 :]), False, dtypes.bool_)
     same = kit.bind(m.concat, first, same, axis=axis)
     starts = kit.bind(e.select, same, kit.full(shape, 0, dtypes.int64), steps)
-    length = kit.bind(e.sub, steps, kit.bind(p.cumargmax, starts, axis=axis))
+    begin = _gather(starts, axis, kit.bind(p.cumargmax, starts, axis=axis))
+    length = kit.bind(e.sub, steps, begin)
     best = kit.bind(p.argmax, length, axis=axis)
     return _gather(order, axis, kit.reshape(best, (*shape[:axis], 1, *shape[axis + 1 :])))
 

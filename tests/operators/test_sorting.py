@@ -38,6 +38,7 @@ CASES = {
     "median long": (lambda t, x: x.median(1)[0], TIES),
     "mode": (lambda t, x: t.mode(x)[0], TIES),
     "mode dim": (lambda t, x: x.mode(0, keepdim=True)[0], TIES),
+    "mode many": (lambda t, x: x.mode(0)[0], np.random.RandomState(1).randint(0, 3, (7, 40))),
     "mode grad": (lambda t, x: x.mode(1), X),
     "unique": (lambda t, x: t.unique(x, return_inverse=True, return_counts=True), TIES),
     "unique nan": (lambda t, x: t.unique(x.detach()), V),

@@ -126,10 +126,14 @@ def test_softmax_warns_when_the_dimension_is_left_out():
 
 def test_in_place_forms_write_their_input():
     functional = facula.nn.functional
-    for run in (
-        lambda x: functional.relu(x, inplace=True), functional.relu_, lambda x: functional.elu(x, 1.0, True),
-        functional.leaky_relu_, lambda x: functional.hardtanh(x, 0.0, 1.0, inplace=True),
-    ):  # fmt: skip
+    forms = [
+        functional.relu_,
+        functional.leaky_relu_,
+        lambda x: functional.relu(x, inplace=True),
+        lambda x: functional.elu(x, 1.0, True),
+        lambda x: functional.hardtanh(x, 0.0, 1.0, inplace=True),
+    ]
+    for run in forms:
         x = facula.tensor([-1.0, 0.5])
         expected = run(x.clone()).tolist()
         assert run(x) is x

@@ -90,11 +90,11 @@ _LAZY_NAMES = {
         "facula.switches": (
             "use_deterministic_algorithms are_deterministic_algorithms_enabled "
             "is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "
-            "get_deterministic_debug_mode set_float32_matmul_precision get_float32_matmul_precision "
-            "set_flush_denormal get_num_interop_threads set_num_interop_threads set_warn_always "
-            "is_warn_always_enabled get_default_device get_device_module _assert _check _check_value "
-            "_check_index _check_type _check_not_implemented is_storage is_vulkan_available "
-            "compiled_with_cxx11_abi"
+            "get_deterministic_debug_mode set_float32_matmul_precision "
+            "get_float32_matmul_precision set_flush_denormal get_num_interop_threads "
+            "set_num_interop_threads set_warn_always is_warn_always_enabled get_default_device "
+            "get_device_module _assert _check _check_value _check_index _check_type "
+            "_check_not_implemented is_storage is_vulkan_available compiled_with_cxx11_abi"
         ),
         "facula.tensors": "default_generator",
         "facula.tensors.dlpack": "from_dlpack to_dlpack",

@@ -31,7 +31,7 @@ def addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1.0, alpha: 
     return mat * beta + multiply(mat1, mat2) * alpha
 
 
-def sum(input: Tensor, dim=None, dtype=None) -> Tensor:  # noqa: A001
+def sum(input: Tensor, dim=None, dtype=None) -> Tensor:
     """Sum of a sparse tensor's entries, or over dimensions."""
     if not isinstance(input, SparseTensor):
         raise RuntimeError("torch.sparse.sum expects a sparse tensor")
@@ -47,7 +47,9 @@ def _normalised(input, dim, dtype, log):
     dim = dim % input.ndim
     if dim >= input.sparse_dim():
         function = ops.log_softmax if log else ops.softmax
-        return build(input.indices(), function(values, dim - input.sparse_dim() + 1), input.shape, True)
+        return build(
+            input.indices(), function(values, dim - input.sparse_dim() + 1), input.shape, True
+        )
     others = [d for d in range(input.sparse_dim()) if d != dim]
     rows = np.asarray(input.indices()._buffer())[others]
     keys = keys_of(adopt(np.ascontiguousarray(rows)), [input.shape[d] for d in others])

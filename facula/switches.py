@@ -1,4 +1,4 @@
-"""Switches of ``torch`` that scripts set: determinism, matmul precision, warnings; and its checks."""
+"""Switches of ``torch`` that scripts set (determinism, matmul precision ...) and its checks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``torch.autocast``: inside it, products and convolutions run in bfloat16 (or float16) on the CPU.
 
-Operations that lose too much in few bits (most losses, norms of matrices) run in float32. Both lists
-are PyTorch's for CPUs; an operation in neither keeps the dtype of its arguments.
+Operations that lose too much in few bits (most losses) run in float32. Both lists are PyTorch's for
+CPUs; an operation in neither keeps the dtype of its arguments.
 """
 
 from __future__ import annotations
@@ -19,17 +19,62 @@ from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.base.devices import device as _device
 
-_LOWER = (
-    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d conv_tbc linear matmul "
-    "mm bmm addmm addbmm baddbmm scaled_dot_product_attention"
-).split()
-_FLOAT32 = (
-    "mse_loss l1_loss smooth_l1_loss huber_loss nll_loss cross_entropy binary_cross_entropy "
-    "binary_cross_entropy_with_logits kl_div soft_margin_loss hinge_embedding_loss "
-    "cosine_embedding_loss triplet_margin_loss multi_margin_loss multilabel_margin_loss "
-    "margin_ranking_loss poisson_nll_loss ctc_loss prod cdist trace quantile nanquantile grid_sample "
-    "avg_pool3d adaptive_avg_pool3d max_pool3d cholesky inverse pinverse view_as_complex stft istft"
-).split()
+_LOWER = [
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "conv_tbc",
+    "linear",
+    "matmul",
+    "mm",
+    "bmm",
+    "addmm",
+    "addbmm",
+    "baddbmm",
+    "scaled_dot_product_attention",
+    "einsum",
+    "tensordot",
+    "chain_matmul",
+    "prelu",
+]
+_FLOAT32 = [
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "nll_loss",
+    "cross_entropy",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "kl_div",
+    "soft_margin_loss",
+    "hinge_embedding_loss",
+    "cosine_embedding_loss",
+    "triplet_margin_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "margin_ranking_loss",
+    "poisson_nll_loss",
+    "ctc_loss",
+    "prod",
+    "cdist",
+    "trace",
+    "quantile",
+    "nanquantile",
+    "grid_sample",
+    "avg_pool3d",
+    "adaptive_avg_pool3d",
+    "max_pool3d",
+    "cholesky",
+    "inverse",
+    "pinverse",
+    "view_as_complex",
+    "stft",
+    "istft",
+]
 _SUPPORTED = (dtypes.bfloat16, dtypes.float16)
 
 

@@ -72,7 +72,7 @@ class GradScaler:
             return outputs
         scale = self._current()
         if isinstance(outputs, Tensor):
-            return outputs * scale.to(outputs.dtype) if outputs.dtype.itemsize < 4 else outputs * scale
+            return outputs * scale
         if isinstance(outputs, (list, tuple)):
             return type(outputs)([self.scale(o) for o in outputs])
         if hasattr(outputs, "__iter__"):
@@ -123,9 +123,7 @@ class GradScaler:
         if not self._enabled:
             return optimizer.step(*args, **kwargs)
         if "closure" in kwargs:
-            raise RuntimeError(
-                "Closure use is not currently supported if GradScaler is enabled."
-            )
+            raise RuntimeError("Closure use is not currently supported if GradScaler is enabled.")
         stage = self._optimizers.get(id(optimizer), (OptState.READY, False))[0]
         if stage is OptState.STEPPED:
             raise RuntimeError("step() has already been called since the last update().")

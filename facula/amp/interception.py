@@ -38,7 +38,7 @@ def _call(name: str, args: tuple, kwargs: dict) -> Any:
 
 
 def _stand_in(*args, **kwargs):
-    return _facula_intercepted_call("name", args, kwargs)  # noqa: F821 (put into the module's globals)
+    return _facula_intercepted_call("name", args, kwargs)  # noqa: F821 (see intercept)
 
 
 def _exchangeable(function: Any) -> Any:

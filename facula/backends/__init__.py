@@ -1,4 +1,4 @@
-"""``torch.backends``: settings and questions about libraries, most of which are not part of facula."""
+"""``torch.backends``: settings of libraries, and whether they are there (most are not)."""
 
 from __future__ import annotations
 

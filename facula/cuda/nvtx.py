@@ -24,7 +24,7 @@ def mark(msg: str) -> None:
 
 
 @contextlib.contextmanager
-def range(msg: str, *args: object, **kwargs: object) -> Iterator[None]:  # noqa: A001
+def range(msg: str, *args: object, **kwargs: object) -> Iterator[None]:
     """A named range as a context; refused."""
     range_push(msg.format(*args, **kwargs))
     yield

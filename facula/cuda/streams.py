@@ -41,7 +41,9 @@ class ExternalStream(Stream):
 class Event:
     """A point in a stream, used to measure time; cannot be made without CUDA."""
 
-    def __new__(cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False):
+    def __new__(
+        cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False
+    ):
         raise RuntimeError("Tried to instantiate dummy base class Event")
 
     def record(self, stream: Any = None) -> None:

@@ -29,7 +29,13 @@ def export(self, *, stream=None, max_version=None, dl_device=None, copy=None) ->
     """A DLPack capsule over the tensor's memory."""
     if self.requires_grad:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    return to_numpy(self).__dlpack__()
+    array = to_numpy(self)
+    if max_version is None:
+        return array.__dlpack__()
+    try:
+        return array.__dlpack__(max_version=max_version)
+    except TypeError:  # NumPy before 2.1 knows unversioned capsules only
+        return array.__dlpack__()
 
 
 def device_of(self) -> tuple[int, int]:

@@ -230,9 +230,7 @@ class SparseTensor(Tensor):
 
     def numpy(self, *, force=False):
         """Refused: NumPy has no sparse arrays."""
-        raise TypeError(
-            "can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first."
-        )
+        raise TypeError("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first.")
 
     def tolist(self):
         """The dense values as nested lists."""
@@ -543,9 +541,7 @@ def sparse_coo_tensor(
     if indices.ndim == 1:
         indices = indices.reshape(1, -1)
     if indices.ndim != 2:
-        raise RuntimeError(
-            f"indices must be sparse_dim x nnz, but got: {list(indices.shape)}"
-        )
+        raise RuntimeError(f"indices must be sparse_dim x nnz, but got: {list(indices.shape)}")
     if not values.ndim:
         values = values.reshape(1)
     if indices.shape[1] != values.shape[0]:
@@ -582,7 +578,7 @@ def _checked_size(indices, values, size):
     for d, n in enumerate(values.shape[1:]):
         if size[len(rows) + d] != n:
             raise RuntimeError(
-                f"values has incorrect size, expected {[indices.shape[1], *size[len(rows):]]}, "
+                f"values has incorrect size, expected {[indices.shape[1], *size[len(rows) :]]}, "
                 f"got {list(values.shape)}"
             )
     return size
@@ -601,9 +597,7 @@ def to_sparse(self, sparse_dim=None, *, layout=None):
         raise RuntimeError(f"to_sparse: only layout torch.sparse_coo is supported, got {layout}")
     count = self.ndim if sparse_dim is None else sparse_dim
     if not 0 <= count <= self.ndim or (count == 0 and self.ndim):
-        raise RuntimeError(
-            f"sparse_dim must be in [1, {self.ndim}], but got {count}"
-        )
+        raise RuntimeError(f"sparse_dim must be in [1, {self.ndim}], but got {count}")
     found = np.asarray(self.detach()._buffer()) != 0
     mask = found.reshape(*found.shape[:count], -1).any(-1) if count < self.ndim else found
     places = adopt(np.array(np.nonzero(mask), np.int64).reshape(count, -1))

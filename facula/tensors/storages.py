@@ -217,7 +217,7 @@ class TypedStorage(_Memory, metaclass=_TypedStorageType):
 
     @classmethod
     def from_buffer(cls, buffer: Any, *args: Any, byte_order: str = "native", **kwargs: Any):
-        """A storage with a copy of the bytes of an object; ``byte_order`` "native", "big", "little"."""
+        """A storage with a copy of an object's bytes; ``byte_order`` is native, big or little."""
         order = args[0] if args else byte_order
         own = getattr(cls, "_dtype", None) or kwargs.get("dtype")
         if own is None:
@@ -235,14 +235,12 @@ def _restore_typed(array: np.ndarray, own: dtypes.dtype) -> TypedStorage:
 
 
 def _make_classes() -> dict[str, type]:
-    names = (
-        "float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool complex64 complex128"
-    ).split()
     made = {}
     for own in dtypes.ALL:
-        if own.name in names:
+        if own.name not in ("uint16", "uint32", "uint64"):
             name = f"{own.legacy}Storage"
-            body = {"_dtype": own, "__module__": "torch", "__doc__": f"Memory of {own.name} numbers."}
+            text = f"Memory of {own.name} numbers."
+            body = {"_dtype": own, "__module__": "torch", "__doc__": text}
             made[name] = _TypedStorageType(name, (TypedStorage,), body)
     return made
 
@@ -270,9 +268,7 @@ def frombuffer(buffer, *, dtype, count: int = -1, offset: int = 0, requires_grad
     """
     length = memoryview(buffer).nbytes
     if length == 0 or count == 0:
-        raise ValueError(
-            f"both buffer length ({length}) and count ({count}) must not be 0"
-        )
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
     if offset >= length or offset < 0:
         raise ValueError(
             f"offset ({offset} bytes) must be non-negative and no greater than buffer length "

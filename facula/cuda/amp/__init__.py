@@ -1,4 +1,4 @@
-"""``torch.cuda.amp``: the old names of mixed precision; without a GPU they switch themselves off."""
+"""``torch.cuda.amp``: the old names of mixed precision, which switch themselves off here."""
 
 from facula.cuda.amp import autocast_mode as autocast_mode
 from facula.cuda.amp import grad_scaler as grad_scaler

@@ -1,0 +1,72 @@
+"""``torch.compiler``: programs compile themselves, so these steer nothing and are harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def disable(fn: Callable | None = None, recursive: bool = True, *, reason: str | None = None):
+    """The function itself (or a decorator that returns it)."""
+    return (lambda f: f) if fn is None else fn
+
+
+def is_compiling() -> bool:
+    """Whether the code is being traced by ``torch.compile``: never.
+
+    >>> import facula as torch
+    >>> torch.compiler.is_compiling()
+    False
+    """
+    return False
+
+
+def is_dynamo_compiling() -> bool:
+    """The same question by its old name."""
+    return False
+
+
+def is_exporting() -> bool:
+    """Whether the code is being exported: never."""
+    return False
+
+
+def reset() -> None:
+    """Forget compiled programs; facula's stay valid, so nothing is forgotten."""
+
+
+def allow_in_graph(fn: Any) -> Any:
+    """Marks functions that need no look inside; they stay as they are."""
+    return fn
+
+
+def assume_constant_result(fn: Callable) -> Callable:
+    """Marks a function whose result does not change; it stays as it is."""
+    return fn
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Marks the beginning of a step: without effect."""
+
+
+def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
+    """Names that ``torch.compile(backend=...)`` knows."""
+    return ["inductor"]
+
+
+class set_stance:
+    """How compiled functions behave from now on (or inside ``with``): accepted, without effect."""
+
+    def __init__(
+        self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, **kwargs: Any
+    ):
+        self.stance = stance
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *exc: object) -> None:
+        return None
+
+    def __call__(self, fn: Callable) -> Callable:
+        return fn

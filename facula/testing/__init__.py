@@ -1,0 +1,4 @@
+"""``torch.testing``: comparing tensors in tests, and making them."""
+
+from facula.testing.comparison import assert_close as assert_close
+from facula.testing.creation import make_tensor as make_tensor

@@ -81,12 +81,14 @@ class Alias:
     """How one tensor sees its storage.
 
     ``chain`` leads from the storage to the tensor, ``base`` is the tensor whose gradient history
-    the view belongs to and ``depth`` how many steps of the chain lead to that base.
+    the view belongs to and ``depth`` how many steps of the chain lead to that base. ``made`` names
+    views that PyTorch does not let be written while gradients are recorded: "no_grad" (made within
+    it) and "several" (made with others by one function).
     """
 
-    __slots__ = ("base", "chain", "depth", "offset", "seen", "storage", "strides")
+    __slots__ = ("base", "chain", "depth", "made", "offset", "seen", "storage", "strides")
 
-    def __init__(self, storage, chain, base, depth, strides, offset, seen):
+    def __init__(self, storage, chain, base, depth, strides, offset, seen, made=""):
         self.storage = storage
         self.chain = chain
         self.base = base
@@ -94,6 +96,7 @@ class Alias:
         self.strides = strides
         self.offset = offset
         self.seen = seen
+        self.made = made
 
 
 def root_alias(spec: Spec, value: Any) -> Alias:

@@ -38,8 +38,7 @@ def _axis(x) -> int:
 
 def _lifted(x, axis):
     """``x`` with a class dimension of size 1."""
-    shape = _shape(x)
-    return _unsqueeze(x, (*shape[:axis], 1, *shape[axis:]))
+    return _unsqueeze(x, axis)
 
 
 def _classes_shape(like):

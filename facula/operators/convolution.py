@@ -209,7 +209,7 @@ def _transposed_sizes(x, w, stride, padding, dilation, output_padding):
             x[2:], w[2:], stride, padding, dilation, output_padding, strict=True
         )
     ]
-    if any(n <= 0 for n in sizes):
+    if any(n < 0 for n in sizes):
         raise RuntimeError(
             f"Given input size per channel: {_by(x[2:])}. Calculated output size per channel: "
             f"{_by(sizes)}. Output size is too small"
@@ -261,7 +261,7 @@ def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups)
             f"input of size: {list(_shape(input))}"
         )
     if ndim == rank + 1:
-        batch = _unsqueeze(input, (1, *_shape(input)))
+        batch = _unsqueeze(input, 0)
         out = _conv_nd(name, rank, batch, weight, bias, stride, padding, dilation, groups)
         return _squeeze_first(out)
     steps = _each("stride", stride, rank)
@@ -279,18 +279,9 @@ def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups)
     return out
 
 
-@operator(
-    name="=SqueezeBackward1",
-    derivative={"input": lambda g: _unsqueeze(g, (1, *_shape(g)))},
-    view=_squeeze.view,
-)
-def _squeeze_to(input, size: tuple):
-    return kit.reshape(input, size)
-
-
 def _squeeze_first(out):
     """The only member of a batch, under the node name that PyTorch gives it."""
-    return _squeeze_to(out, _shape(out)[1:])
+    return _squeeze(out, (0,), int)
 
 
 def _paddings(padding, weight, stride, dilation, rank):
@@ -344,7 +335,7 @@ def _transpose_nd(
             f"input of size: {list(_shape(input))}"
         )
     if ndim == rank + 1:
-        input = _unsqueeze(input, (1, *_shape(input)))
+        input = _unsqueeze(input, 0)
     pads = tuple([(n, n) for n in _each("padding", padding, rank)])
     out = _convolve(
         input,

@@ -13,8 +13,22 @@ OVERLAP = (
 )
 
 
-def check_writable(target) -> None:
-    """Refuse to write a leaf that requires gradients, a view of one, or memory seen twice."""
+_MADE = {
+    "no_grad": "A view was created in no_grad mode and is being modified inplace with grad mode "
+    "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. Move both the "
+    "view and the inplace operation inside the no_grad block, or both outside.",
+    "several": "Output {nr} of {name} is a view and is being modified inplace. This view is the "
+    "output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+}
+
+
+def check_writable(target, new=None) -> None:
+    """Refuse to write a leaf that requires gradients, a view of one, or memory seen twice.
+
+    ``new`` is what is written: where it or the target has a gradient history, views made within
+    ``no_grad`` and views of functions that return several are refused, too.
+    """
     alias = target._alias
     if alias is not None:
         for size, stride in zip(target._value.spec.shape, alias.strides, strict=True):
@@ -22,6 +36,12 @@ def check_writable(target) -> None:
                 raise RuntimeError(OVERLAP)
     if not modes.grad:
         return
+    if alias is not None and alias.made:
+        target._sync()
+        if target._node is not None or getattr(new, "_node", None) is not None:
+            name = target._node.name() if target._node is not None else "a function"
+            name = name.partition("Backward")[0]
+            raise RuntimeError(_MADE[alias.made].format(nr=target._nr, name=name))
     if target._node.__class__ is AccumulateGrad:
         raise RuntimeError(
             "a leaf Variable that requires grad is being used in an in-place operation."
@@ -60,7 +80,7 @@ def write(target, result):
     """
     own, new = target._value.spec, result._value.spec
     if modes.grad or target._alias is not None:
-        check_writable(target)
+        check_writable(target, result)
     if new is not own:
         _check_result(own, new)
         if new.dtype is not own.dtype or new.weak:

@@ -444,7 +444,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-06, reduction="mean
     if shape != own:
         differing = sum([b for a, b in zip(own, shape, strict=False) if a != b])
         if own[:-1] == shape:
-            var = _unsqueeze(var, (*shape, 1))
+            var = _unsqueeze(var, len(shape))
         elif len(own) != len(shape) or differing != 1:
             raise ValueError("var is of incorrect size")
     if reduction not in ("none", "mean", "sum"):

@@ -29,7 +29,7 @@ def _shape(x):
 @operator(name="MultiMarginLoss")
 def _multi_margin_loss(input, target, weight, p: int, reduction: str, margin: Number):
     rows, classes = _shape(input)
-    column = _unsqueeze(target, (rows, 1))
+    column = _unsqueeze(target, 1)
     z = clamp(margin - pick_along(input, 1, column) + input, 0.0)
     if p == 2:
         z = z * z
@@ -74,10 +74,10 @@ def _is_label(target):
     rows, classes = _shape(target)
     ended = kit.bind(r.cumsum, kit.as_dtype(target < 0, dtypes.int64), axis=1)
     used = ended == 0
-    index = kit.reshape(_select(used, target, 0), (rows, classes, 1))
+    index = kit.reshape(_select(used, target, 0), 2)
     numbers = kit.bind(m.iota, size=classes, dtype=dtypes.int64)
     hit = kit.bind(e.equal, index, numbers)
-    hit = kit.bind(e.bit_and, hit, kit.reshape(used, (rows, classes, 1)))
+    hit = kit.bind(e.bit_and, hit, kit.reshape(used, 2))
     return kit.bind(r.maximum, hit, axes=(1,)), used
 
 
@@ -86,9 +86,9 @@ def _multilabel_margin_loss(input, target, reduction: str):
     rows, classes = _shape(input)
     labels, used = _is_label(target)
     index = _select(used, target, 0)
-    chosen_values = _unsqueeze(pick_along(input, 1, index), (rows, classes, 1))
-    gaps = clamp(1 - chosen_values + _unsqueeze(input, (rows, 1, classes)), 0.0)
-    counted = _unsqueeze(used, (rows, classes, 1)) & ~_unsqueeze(labels, (rows, 1, classes))
+    chosen_values = _unsqueeze(pick_along(input, 1, index), 2)
+    gaps = clamp(1 - chosen_values + _unsqueeze(input, 1), 0.0)
+    counted = _unsqueeze(used, 2) & ~_unsqueeze(labels, 1)
     values = _sum(_select(counted, gaps, 0.0), (1, 2), False, None) / classes
     return reduced(values, reduction)
 

@@ -137,33 +137,31 @@ def view_strides(shape, strides, new):
         return contiguous_strides(new)
     if math.prod(shape) == 0:
         return contiguous_strides(new) if shape != new else strides
-    runs = []  # (number of elements, stride of the innermost)
-    for n, s in zip(shape, strides, strict=True):
-        if n == 1:
-            continue
-        if runs and runs[-1][1] == n * s:
-            runs[-1] = (runs[-1][0] * n, s)
-        else:
-            runs.append((n, s))
     out = [0] * len(new)
     at = len(new) - 1
-    for count, stride in reversed(runs or [(1, 1)]):
-        step = stride
-        while count > 1 or (at >= 0 and new[at] == 1):
-            if at < 0 or (new[at] > 1 and count % new[at]):
-                return None
-            out[at] = step
-            step *= new[at]
-            count //= new[at]
+    for count, step in _runs(shape, strides):
+        done = 1
+        while at >= 0 and (done < count or new[at] == 1):
+            out[at] = done * step
+            done *= new[at]
             at -= 1
-            if count == 1:
-                break
-    while at >= 0:
-        if new[at] != 1:
+        if done != count:
             return None
-        out[at] = out[at + 1] * new[at + 1] if at + 1 < len(new) else 1
-        at -= 1
-    return tuple(out)
+    return tuple(out) if at < 0 else None
+
+
+def _runs(shape, strides):
+    """(elements, stride of the innermost) of each run of memory, the innermost run first."""
+    if not shape:
+        return [(1, 1)]
+    runs = []
+    count, step = 1, strides[-1]
+    for d in range(len(shape) - 1, -1, -1):
+        count *= shape[d]
+        if d == 0 or (shape[d - 1] != 1 and strides[d - 1] != count * step):
+            runs.append((count, step))
+            count, step = 1, strides[d - 1]
+    return runs
 
 
 def _view_layout(shape, strides, offset, size):
@@ -198,8 +196,45 @@ def _reshape_grad(g, shape):
 _view = _reshaping("View")
 _unsafe_view = _reshaping("UnsafeView")
 _alias = _reshaping("Alias")
-_squeeze = _reshaping("Squeeze")
-_unsqueeze = _reshaping("Unsqueeze")
+
+
+def _without(values, dims):
+    return tuple([x for i, x in enumerate(values) if i not in dims])
+
+
+_squeeze_names = {None: "SqueezeBackward0", int: "SqueezeBackward1", tuple: "SqueezeBackward2"}
+
+
+@operator(
+    derivative={"input": lambda g, input: _view(g, _shape(input))},
+    view=View(
+        strides=lambda shape, strides, offset, dims, form: (_without(strides, dims), offset),
+        write=lambda before, value, dims, form: kit.reshape(value, _shape(before)),
+    ),
+)
+def _squeeze(input, dims: tuple, form: type):
+    return kit.reshape(input, _without(_shape(input), dims))
+
+
+_squeeze.name = lambda specs, template: _squeeze_names[template[-1]]
+
+
+def _unsqueezed(shape, strides, offset, dim):
+    inner = shape[dim] * strides[dim] if dim < len(shape) else 1
+    return (*strides[:dim], inner, *strides[dim:]), offset
+
+
+@operator(
+    name="Unsqueeze",
+    derivative={"input": lambda g, dim: _squeeze(g, (dim,), int)},
+    view=View(
+        strides=_unsqueezed,
+        write=lambda before, value, dim: kit.reshape(value, _shape(before)),
+    ),
+)
+def _unsqueeze(input, dim: int):
+    shape = _shape(input)
+    return kit.reshape(input, (*shape[:dim], 1, *shape[dim:]))
 
 
 def infer_size(size, numel) -> tuple[int, ...]:
@@ -295,18 +330,17 @@ def squeeze(input, dim=None):
     """Dimensions of size 1 dropped (all of them, or those named)."""
     shape = _shape(input)
     if dim is None:
-        return _squeeze(input, tuple([n for n in shape if n != 1]))
+        return _squeeze(input, tuple([i for i, n in enumerate(shape) if n == 1]), None)
     axes = kit.axes_of(dim, len(shape)) if shape else ()
     if not shape:
         kit.axis_of(dim if isinstance(dim, int) else 0, 0)
-    return _squeeze(input, tuple([n for i, n in enumerate(shape) if not (i in axes and n == 1)]))
+    axes = tuple([i for i in axes if shape[i] == 1])
+    return _squeeze(input, axes, int if isinstance(dim, int) else tuple)
 
 
 def unsqueeze(input, dim):
     """A dimension of size 1 put in at ``dim``."""
-    shape = _shape(input)
-    axis = kit.axis_of(dim, len(shape) + 1)
-    return _unsqueeze(input, (*shape[:axis], 1, *shape[axis:]))
+    return _unsqueeze(input, kit.axis_of(dim, len(_shape(input)) + 1))
 
 
 # Expanding --------------------------------------------------------------------------------------
@@ -314,23 +348,22 @@ def unsqueeze(input, dim):
 
 def _expand_layout(shape, strides, offset, size):
     lead = len(size) - len(shape)
-    found = [0] * lead
-    for n, s, wide in zip(shape, strides, size[lead:], strict=True):
-        found.append(0 if n == 1 and wide != 1 else s)
+    found = [0 if n == 1 and wide != 1 else s for n, s, wide in zip(shape, strides, size[lead:])]
+    for d in range(lead - 1, -1, -1):
+        inner = size[d + 1] * found[0] if d + 1 < len(size) else 1
+        found.insert(0, inner if size[d] == 1 else 0)
     return tuple(found), offset
 
 
-def _no_write(before, value, *statics):
-    raise RuntimeError(
-        "unsupported operation: more than one element of the written-to tensor refers to a single "
-        "memory location. Please clone() the tensor before performing the operation."
-    )
+def _write_expanded(before, value, size):
+    """Elements seen twice are refused before; what is left are dimensions of size 1."""
+    return kit.reshape(value, _shape(before)) if value._value.spec.numel else before
 
 
 @operator(
     name="Expand",
     derivative={"input": lambda g, input: _sum_to(g, _shape(input))},
-    view=View(strides=_expand_layout, write=_no_write),
+    view=View(strides=_expand_layout, write=_write_expanded),
 )
 def _expand(input, size: tuple):
     return kit.broadcast_to(input, size)

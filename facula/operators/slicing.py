@@ -56,9 +56,17 @@ def narrow(input, dim, start, length):
     return slice_axis(input, axis, start, start + length)
 
 
-def _select_at(input, axis, index):
+def _select_at(input, axis, index, node="Select"):
     """``input`` at a (non-negative) index of an axis, which is dropped (a view)."""
-    return _window(input, *select_arguments(_shape(input), axis, index))
+    return _window(input, *select_arguments(_shape(input), axis, index)[:-1], node)
+
+
+def _several(parts):
+    """Views that one function made: PyTorch does not let gradients follow writes into them."""
+    for part in parts:
+        if part._alias is not None:
+            part._alias.made = "several"
+    return tuple(parts)
 
 
 def select(input, dim, index):
@@ -82,11 +90,17 @@ def unbind(input, dim=0):
     if not shape:
         raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
     axis = kit.axis_of(dim, len(shape))
-    return tuple([_select_at(input, axis, i) for i in range(shape[axis])])
+    return _several([_select_at(input, axis, i, "Unbind") for i in range(shape[axis])])
 
 
 def split(tensor, split_size_or_sections, dim=0):
     """Consecutive parts along a dimension: of one size (the last may be smaller) or of given sizes."""
+    size = split_size_or_sections
+    parts = _parts(tensor, size, dim, "Split" if isinstance(size, int) else "SplitWithSizes")
+    return _several(parts)
+
+
+def _parts(tensor, split_size_or_sections, dim, node):
     shape = _shape(tensor)
     if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -106,9 +120,11 @@ def split(tensor, split_size_or_sections, dim=0):
             )
     parts, at = [], 0
     for size in sizes:
-        parts.append(slice_axis(tensor, axis, at, at + size))
+        start, stop, by = _whole(shape)
+        start[axis], stop[axis] = at, at + size
+        parts.append(_window(tensor, *slice_arguments(shape, start, stop, by)[:-1], node))
         at += size
-    return tuple(parts)
+    return parts
 
 
 split_with_sizes = split
@@ -129,7 +145,8 @@ def tensor_split(input, indices_or_sections, dim=0):
     n = _shape(input)[axis]
     if isinstance(indices_or_sections, int):
         small, extra = divmod(n, indices_or_sections)
-        return split(input, [small + (i < extra) for i in range(indices_or_sections)], axis)
+        sizes = [small + (i < extra) for i in range(indices_or_sections)]
+        return tuple(_parts(input, sizes, axis, "Slice"))
     cuts = [int(i) for i in indices_or_sections]
     bounds = [0, *[max(0, min(c + n if c < 0 else c, n)) for c in cuts], n]
     return tuple(

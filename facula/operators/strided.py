@@ -9,7 +9,7 @@ import numpy as np
 from facula.base import dtypes
 from facula.graph.primitives import indexing as ix
 from facula.operators import kit
-from facula.operators.movement import _inverse, _no_write
+from facula.operators.movement import _inverse
 from facula.operators.operator import operator
 from facula.operators.views import View
 
@@ -154,7 +154,7 @@ def _unfold_layout(shape, strides, offset, axis, size, step):
 @operator(
     name="Unfold",
     derivative={"input": lambda g, input, axis, size, step: _fold(input, g, axis, size, step)},
-    view=View(strides=_unfold_layout, write=_no_write),
+    view=View(strides=_unfold_layout, write=lambda *args: _write_windows(*args)),
 )
 def _unfold(input, axis: int, size: int, step: int):
     shape = _shape(input)
@@ -169,18 +169,32 @@ def _unfold(input, axis: int, size: int, step: int):
     return kit.permute(picked, (*order, 1))
 
 
+def _write_windows(before, value, axis, size, step):
+    """Windows that overlap are written one after another, like PyTorch's loop over memory."""
+    shape = _shape(before)
+    if not shape:
+        return kit.reshape(value, ())
+    return _put_windows(before, value, axis, size, step, "set")
+
+
 @operator(name="UnfoldBackward", derivative={"value": lambda g, axis, size, step: _unfold(g, axis, size, step)})
 def _fold(like, value, axis: int, size: int, step: int):
     shape = _shape(like)
     if not shape:
         return kit.reshape(value, ())
+    zeros = kit.full(shape, 0, value._value.spec.dtype)
+    return _put_windows(zeros, value, axis, size, step, "add")
+
+
+def _put_windows(before, value, axis, size, step, mode):
+    shape = _shape(before)
     count = (shape[axis] - size) // step + 1
     ndim = len(shape)
     front = kit.permute(value, (axis, ndim, *[i for i in range(ndim) if i != axis]))
     places = np.arange(count)[:, None] * step + np.arange(size)[None, :]
     rest = [i for i in range(ndim) if i != axis]
-    zeros = kit.full((shape[axis], *[shape[i] for i in rest]), 0, value._value.spec.dtype)
-    out = kit.bind(ix.index_put, zeros, front, kit.table(places, dtypes.int64), mode="add")
+    moved = kit.permute(before, (axis, *rest))
+    out = kit.bind(ix.index_put, moved, front, kit.table(places, dtypes.int64), mode=mode)
     return kit.permute(out, _inverse((axis, *rest)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
+from facula.autograd.node import AccumulateGrad
 from facula.autograd.storage import Alias
 
 
@@ -118,7 +119,12 @@ def attach(out, source, operator, args, index=None):
         depth = alias.depth if inner else len(alias.chain)
     storage = alias.storage
     seen = -1 if storage.array is not None else storage.version
-    out._alias = Alias(storage, chain, base, depth, strides, offset, seen)
+    made = alias.made
+    if not modes.grad:
+        made = made or "no_grad"
+        if source._node is not None and out._node is None:
+            out._node = AccumulateGrad(out)  # PyTorch shows such views as leaves
+    out._alias = Alias(storage, chain, base, depth, strides, offset, seen, made)
     return out
 
 

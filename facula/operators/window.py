@@ -11,7 +11,11 @@ from facula.operators import kit
 from facula.operators.operator import Numbers, operator
 from facula.operators.views import View
 
-NEW = -1  # stands in ``places`` for a dimension of size 1 that ``None`` made
+
+
+def new_place(axis: int) -> int:
+    """Stands in ``places`` for a dimension of size 1 that ``None`` made in front of ``axis``."""
+    return -1 - axis
 
 
 def sliced(shape, start, stop, step):
@@ -39,7 +43,14 @@ def slice_arguments(shape, start, stop, step):
 def _layout(shape, strides, offset, start, axes, sizes, step, places, kind):
     if 0 not in shape:
         offset += sum([strides[axis] * first for axis, first in zip(axes, start, strict=True)])
-    return tuple([0 if p < 0 else strides[p] * step[p] for p in places]), offset
+    return tuple([_stride(shape, strides, step, p) for p in places]), offset
+
+
+def _stride(shape, strides, step, place):
+    if place >= 0:
+        return strides[place] * step[place]
+    following = -1 - place
+    return shape[following] * strides[following] if following < len(shape) else 1
 
 
 def _write(before, value, start, axes, sizes, step, places, kind):

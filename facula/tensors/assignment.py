@@ -45,7 +45,7 @@ def setitem(self, index, value):
         target = self
     else:
         target = _window(self, *found.statics()) if _needs_view(self, value) else self
-    check_writable(target)
+    check_writable(target, value)
     if found.advanced:
         if target._alias is not None:
             target._sync()

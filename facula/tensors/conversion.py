@@ -296,7 +296,8 @@ def as_subclass(tensor, cls):
     tensor._sync()
     made._value = tensor._value
     made._alias = Alias(
-        alias.storage, alias.chain, alias.base, alias.depth, alias.strides, alias.offset, alias.seen
+        alias.storage, alias.chain, alias.base, alias.depth, alias.strides, alias.offset, alias.seen,
+        alias.made,
     )
     made._node, made._nr, made._grad = tensor._node, tensor._nr, None
     return made

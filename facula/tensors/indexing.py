@@ -84,7 +84,7 @@ def _leading_arguments(shape, first, last, step, index):
 def _leading(self, out_shape, shape, first, last, step, index):
     """A view of computed memory along the first dimension, or the recorded operator."""
     alias = self._alias
-    if modes.trace is not None or (self._node is not None and modes.grad):
+    if modes.trace is not None or self._node is not None:
         return _window(self, *_leading_arguments(shape, first, last, step, index))
     own = spec(out_shape, self._value.spec.dtype)
     shared = False
@@ -97,7 +97,7 @@ def _leading(self, out_shape, shape, first, last, step, index):
     buffer = self._value.buffer
     if shared:
         value = Value(own)  # read from the shared memory when it is needed
-    elif buffer.__class__ is not _ndarray or (self._node is not None and modes.grad):
+    elif buffer.__class__ is not _ndarray or self._node is not None:
         return _window(self, *_leading_arguments(shape, first, last, step, index))
     else:
         where = index if index is not None else slice(first, last, step)
@@ -117,6 +117,7 @@ def _leading(self, out_shape, shape, first, last, step, index):
         strides[1:] if index is not None else (strides[0] * step, *strides[1:]),
         alias.offset if own.numel == 0 else alias.offset + first * strides[0],
         -1 if shared else storage.version,
+        alias.made if modes.grad else alias.made or "no_grad",
     )
     return out
 

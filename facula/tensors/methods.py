@@ -43,7 +43,7 @@ def _view_in_place(function, name):
         own, new = self._own_alias(), view._alias
         self._value = view._value
         self._alias = Alias(
-            new.storage, new.chain, own.base, own.depth, new.strides, new.offset, new.seen
+            new.storage, new.chain, own.base, own.depth, new.strides, new.offset, new.seen, own.made
         )
         self._node, self._nr = view._node, view._nr
         return self
@@ -137,6 +137,8 @@ def fill_(self, value):
             )
         return copy_(self, value)
     own = self._value.spec
+    if self._alias is not None:
+        self._sync()
     if self._node is not None:
         return write(self, _filled(self, value))
     return write(self, full(own.shape, value, own.dtype))

@@ -10,7 +10,7 @@ import numpy as np
 from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.operators.positions import NOT_AN_INDEX, computed
-from facula.operators.window import NEW, sliced
+from facula.operators.window import new_place, sliced
 
 _WHOLE = slice(None)
 _ZERO_DIM = (
@@ -50,7 +50,7 @@ class Subscript:
         """Shape after the basic part."""
         shape = []
         for p in self.places:
-            if p == NEW:
+            if p < 0:
                 shape.append(1)
             else:
                 shape.append(max(0, -(-(self.stop[p] - self.start[p]) // self.step[p])))
@@ -142,7 +142,7 @@ def _take(found, shape, axis, item):
         found.array.append(slice(first, last, step))
         return axis + 1
     if item is None:
-        found.places.append(NEW)
+        found.places.append(new_place(axis))
         found.array.append(None)
         found.kind = "Unsqueeze"
         return axis
@@ -154,7 +154,7 @@ def _take_tensor(found, axis, item):
     mask = own.dtype.category == dtypes.BOOL or own.dtype is dtypes.uint8
     if mask and own.ndim == 0:
         item = computed(np.asarray(item._buffer()).reshape(1).astype(np.bool_))
-        found.places.append(NEW)
+        found.places.append(new_place(axis))
         found.array.append(None)
         found.kind = "Unsqueeze"
         width = 0

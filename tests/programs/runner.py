@@ -255,20 +255,17 @@ def signature(found: Difference) -> str:
 
 def reduce(program: Program, found: Difference) -> tuple[Program, Difference]:
     """The program without the lines that the difference does not need."""
-    best, kind = program, found.kind
-    size = max(1, len(best.lines) // 2)
-    while size:
-        at = 0
-        while at < len(best.lines):
-            lines = best.lines[:at] + best.lines[at + size :]
-            smaller = best.only(lines)
-            again = run(smaller) if lines and _closed(lines) else None
+    if found.line in program.lines:
+        program = program.only(program.lines[: program.lines.index(found.line) + 1])
+    kind, changed = found.kind, True
+    while changed:
+        changed = False
+        for at in range(len(program.lines) - 1, -1, -1):
+            lines = program.lines[:at] + program.lines[at + 1 :]
+            again = run(program.only(lines)) if lines and _closed(lines) else None
             if again is not None and again.kind == kind:
-                best, found = smaller, again
-            else:
-                at += size
-        size //= 2
-    return best, found
+                program, found, changed = program.only(lines), again, True
+    return program, found
 
 
 def _closed(lines) -> bool:

@@ -17,8 +17,8 @@ from facula.operators.movement import _expand, _view
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import sgn
-from facula.operators.vector_norms import _vector_norm
 from facula.operators.reduction import sum as sum_
+from facula.operators.vector_norms import _vector_norm
 
 
 def _shape(x):

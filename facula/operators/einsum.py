@@ -8,9 +8,9 @@ from facula.autograd.handle import TensorBase
 from facula.operators.arithmetic import mul
 from facula.operators.contraction import bmm, mm
 from facula.operators.movement import _permute, _unsafe_view, _view
-from facula.operators.strided import _diagonal
 from facula.operators.operator import operator
 from facula.operators.reduction import sum as sum_
+from facula.operators.strided import _diagonal
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DOTS = -1  # an ellipsis in a list of labels

@@ -15,12 +15,12 @@ from facula.operators.arithmetic import _select, fmod
 from facula.operators.basic import zero_like
 from facula.operators.contraction import matmul, swapped
 from facula.operators.movement import _expand, _view
-from facula.operators.slicing import _select_at
 from facula.operators.operator import operator
 from facula.operators.pointwise import _round, floor
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pooling import _take_places
 from facula.operators.resampling_weights import cubic_weights
+from facula.operators.slicing import _select_at
 
 MODES = ("bilinear", "nearest", "bicubic")
 PADDINGS = ("zeros", "border", "reflection")

@@ -67,18 +67,22 @@ def _geometry(name, rank, input, kernel_size, stride, padding, dilation, ceil_mo
         ]
     )
     if any(n < 1 for n in out):
-        if rank == 1:
-            raise RuntimeError(f"{name}() Invalid computed output size: {out[0]}")
-        channels = _shape(input)[-rank - 1]
-        raise RuntimeError(
-            f"Given input size: ({'x'.join(map(str, (channels, *sizes)))}). Calculated output "
-            f"size: ({'x'.join(map(str, (channels, *out)))}). Output size is too small"
-        )
+        _refuse_size(name, rank, input, sizes, out)
     padded = [
         (pad, max(pad, (m - 1) * s + d * (k - 1) + 1 - n - pad))
         for n, k, s, pad, d, m in zip(sizes, kernel, steps, pads, spread, out, strict=True)
     ]
     return kernel, steps, tuple(padded), spread, out
+
+
+def _refuse_size(name, rank, input, sizes, out):
+    if name == "max_pool1d" and input._node is None:
+        raise RuntimeError(f"max_pool1d() Invalid computed output size: {out[0]}")
+    lead = (_shape(input)[-rank - 1], 1) if rank == 1 else (_shape(input)[-rank - 1],)
+    given, found = ["x".join(map(str, (*lead, *n))) for n in (sizes, out)]
+    raise RuntimeError(
+        f"Given input size: ({given}). Calculated output size: ({found}). Output size is too small"
+    )
 
 
 def _check_window(name, kernel, stride, padding, dilation):

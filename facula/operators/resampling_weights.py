@@ -16,8 +16,10 @@ def _step(n, m, scale, align_corners, precision):
     return precision(n) / precision(m)
 
 
-def nearest_places(n: int, m: int, scale, exact: bool) -> np.ndarray:
+def nearest_places(n: int, m: int, scale, exact: bool, whole: bool = False) -> np.ndarray:
     """For each of ``m`` outputs the input it copies; positions as float32, as PyTorch does."""
+    if whole and m in (n, 2 * n):
+        return np.arange(m) // (m // n)
     step = _step(n, m, scale, False, np.float32)
     at = np.arange(m, dtype=np.float32)
     at = (at + np.float32(0.5)) * step if exact else at * step
@@ -26,6 +28,8 @@ def nearest_places(n: int, m: int, scale, exact: bool) -> np.ndarray:
 
 def matrix(kind, n, m, scale, align_corners, antialias, precision):
     """(m, n) weights of the inputs in each output; None if they change nothing."""
+    if n == m and kind == "linear" and not antialias:
+        return None  # whatever factor was asked for
     if antialias:
         table = _antialiased(kind, n, m, scale, align_corners)
     else:

@@ -210,16 +210,24 @@ def _svd(input, full_matrices: bool):
     return kit.bind(host.svd, input, full_matrices=full_matrices)
 
 
+@operator(differentiable=False)
+def _svdvals(input):
+    return kit.bind(host.svdvals, input, full_matrices=False)
+
+
+def _needs_vectors(x) -> bool:
+    """Whether a gradient may be wanted, which takes the vectors."""
+    return modes.grad and x._node is not None
+
+
+def _svd_failed(code):
+    return "The algorithm failed to converge because the input matrix contained non-finite values."
+
+
 def _checked_svd(A, full_matrices):
     check_matrix("linalg.svd", A)
     u, s, vh, info = _svd(A, full_matrices)
-    raise_if_failed(
-        "linalg.svd",
-        info,
-        lambda code: (
-            "The algorithm failed to converge because the input matrix contained non-finite values."
-        ),
-    )
+    raise_if_failed("linalg.svd", info, _svd_failed)
     return u, s, vh
 
 
@@ -235,7 +243,12 @@ def linalg_svd(A, full_matrices=True, *, driver=None):
 
 def linalg_svdvals(A, *, driver=None):
     """The singular values, in descending order."""
-    return _checked_svd(A, False)[1]
+    if _needs_vectors(A):
+        return _checked_svd(A, False)[1]
+    check_matrix("linalg.svd", A)
+    values, info = _svdvals(A)
+    raise_if_failed("linalg.svd", info, _svd_failed)
+    return values
 
 
 def svd(input, some=True, compute_uv=True):
@@ -273,30 +286,36 @@ def _eigh(input, uplo: str):
     return kit.bind(host.eigh, input, uplo=uplo)
 
 
-def _checked_eigh(A, UPLO):
+@operator(differentiable=False)
+def _eigvalsh(input, uplo: str):
+    return kit.bind(host.eigvalsh, input, uplo=uplo)
+
+
+def _eigh_failed(code):
+    return (
+        "The algorithm failed to converge because the input matrix is ill-conditioned or has too "
+        f"many repeated eigenvalues (error code: {code})."
+    )
+
+
+def _checked_eigh(function, A, UPLO):
+    """All results of one of the two operators but its info."""
     check_square("linalg.eigh", A)
     if str(UPLO).upper() not in ("L", "U"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
-    values, vectors, info = _eigh(A, UPLO.upper())
-    raise_if_failed(
-        "linalg.eigh",
-        info,
-        lambda code: (
-            "The algorithm failed to converge because the input matrix is ill-conditioned "
-            f"or has too many repeated eigenvalues (error code: {code})."
-        ),
-    )
-    return values, vectors
+    *found, info = function(A, UPLO.upper())
+    raise_if_failed("linalg.eigh", info, _eigh_failed)
+    return found
 
 
 def linalg_eigh(A, UPLO="L"):
     """Eigenvalues (ascending) and eigenvectors (columns) of Hermitian matrices."""
-    return result("linalg_eigh", _checked_eigh(A, UPLO))
+    return result("linalg_eigh", _checked_eigh(_eigh, A, UPLO))
 
 
 def linalg_eigvalsh(A, UPLO="L"):
     """Eigenvalues of Hermitian matrices, ascending."""
-    return _checked_eigh(A, UPLO)[0]
+    return _checked_eigh(_eigh if _needs_vectors(A) else _eigvalsh, A, UPLO)[0]
 
 
 def _eig_grad(gs, outs):
@@ -316,22 +335,27 @@ def _eig(input):
     return kit.bind(host.eig, input)
 
 
-def _checked_eig(name, A):
+@operator(differentiable=False)
+def _eigvals(input):
+    return kit.bind(host.eigvals, input)
+
+
+def _checked_eig(name, function, A):
     check_square(name, A)
-    values, vectors, info = _eig(A)
+    *found, info = function(A)
     if modes.trace is None and np.asarray(info._buffer()).any():
         raise RuntimeError(f"torch.{name}: input tensor should not contain infs or NaNs.")
-    return values, vectors
+    return found
 
 
 def linalg_eig(A):
     """Eigenvalues and eigenvectors (columns) of square matrices; complex."""
-    return result("linalg_eig", _checked_eig("linalg.eig", A))
+    return result("linalg_eig", _checked_eig("linalg.eig", _eig, A))
 
 
 def linalg_eigvals(A):
     """Eigenvalues of square matrices; complex."""
-    return _checked_eig("linalg.eigvals", A)[0]
+    return _checked_eig("linalg.eigvals", _eig if _needs_vectors(A) else _eigvals, A)[0]
 
 
 NAMESPACES = {

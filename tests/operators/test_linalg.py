@@ -257,6 +257,16 @@ def test_matrix_rank():
     check(lambda t, a: t.linalg.matrix_rank(a, atol=1.0, rtol=0.0), A233, grad=False)
 
 
+@pytest.mark.parametrize("name", ["svdvals", "eigvalsh", "eigvals"])
+def test_values_without_vectors(name):
+    def ordered(t, a):
+        found = getattr(t.linalg, name)(hermitian(t, a) if name == "eigvalsh" else a)
+        return found.real.sort().values if name == "eigvals" else found
+
+    check(ordered, A233, grad=False)
+    check(ordered, normal(2, 2, dtype=C128), grad=False)
+
+
 def test_empty_matrices():
     for function in ("det", "inv", "pinv", "matrix_exp"):
         check(lambda t, a, f=function: getattr(t.linalg, f)(a), np.zeros((0, 0)), grad=False)

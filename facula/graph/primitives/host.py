@@ -78,6 +78,27 @@ eig = host_call(
 )
 
 
+def _values_only(name, routine, infer_all, place):
+    """The values of a decomposition without its vectors, which cost much more."""
+
+    def infer(specs, params):
+        found = infer_all(specs, params)
+        return found[place], found[-1]
+
+    return host_call(
+        name, infer, lambda p, a: dense.each(lambda x: (routine(p, x),), a, like=infer, params=p)
+    )
+
+
+svdvals = _values_only(
+    "svdvals", lambda p, a: np.linalg.svd(a, compute_uv=False), _infer_svd, place=1
+)
+eigvalsh = _values_only(
+    "eigvalsh", lambda p, a: np.linalg.eigvalsh(a, p["uplo"]), _infer_eigh, place=0
+)
+eigvals = _values_only("eigvals", lambda p, a: np.linalg.eigvals(a), _infer_eig, place=0)
+
+
 def _infer_qr(specs, params):
     a = specs[0]
     *batch, m, n = a.shape

@@ -74,10 +74,11 @@ def _is_label(target):
     rows, classes = _shape(target)
     ended = kit.bind(r.cumsum, kit.as_dtype(target < 0, dtypes.int64), axis=1)
     used = ended == 0
-    index = kit.reshape(_select(used, target, 0), 2)
+    column = (rows, classes, 1)
+    index = kit.reshape(_select(used, target, 0), column)
     numbers = kit.bind(m.iota, size=classes, dtype=dtypes.int64)
     hit = kit.bind(e.equal, index, numbers)
-    hit = kit.bind(e.bit_and, hit, kit.reshape(used, 2))
+    hit = kit.bind(e.bit_and, hit, kit.reshape(used, column))
     return kit.bind(r.maximum, hit, axes=(1,)), used
 
 

@@ -1,0 +1,47 @@
+"""The ``out=`` argument: a result written into a tensor the caller has."""
+
+from __future__ import annotations
+
+import functools
+
+from facula.autograd.handle import TensorBase
+from facula.autograd.modes import modes
+from facula.operators.inplace import check_writable, write
+
+
+def _fill(out, result):
+    """Write ``result`` into ``out``, which is resized if its shape differs; returns ``out``."""
+    if not isinstance(out, TensorBase):
+        raise TypeError(f"out= must be a Tensor, not {type(out).__name__}")
+    if modes.grad and (out._node is not None or result._node is not None):
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the"
+            " arguments requires grad."
+        )
+    own, new = out._value.spec, result._value.spec
+    if new.dtype.category > own.dtype.category:
+        raise RuntimeError(
+            f"result type {new.dtype.legacy} can't be cast to the desired output type "
+            f"{own.dtype.legacy}"
+        )
+    if own.shape != new.shape:
+        out.resize_(new.shape)
+    check_writable(out)
+    return write(out, result)
+
+
+def with_out(function):
+    """``function`` that also takes ``out=``: a tensor, or one for each result."""
+
+    @functools.wraps(function, updated=())
+    def call(*args, out=None, **kwargs):
+        result = function(*args, **kwargs)
+        if out is None:
+            return result
+        if isinstance(out, (tuple, list)):
+            written = [_fill(o, r) for o, r in zip(out, result, strict=True)]
+            return type(result)(written) if isinstance(result, tuple) else written
+        return _fill(out, result)
+
+    call.__qualname__ = function.__name__
+    return call

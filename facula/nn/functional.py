@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from facula.operators import activation as _activation
+from facula.operators import multi_head_attention as _heads
 from facula.operators import softmaxes as _softmaxes
 from facula.operators.activation import gelu as gelu
 from facula.operators.activation import glu as glu
@@ -132,6 +133,7 @@ from facula.operators.softmaxes import softmin as softmin
 
 softmax = _softmaxes.functional_softmax
 log_softmax = _softmaxes.functional_log_softmax
+_canonical_mask = _heads.canonical_mask
 
 
 def relu(input, inplace=False):

@@ -84,7 +84,7 @@ def _is_label(target):
 
 @operator(name="MultilabelMarginLoss")
 def _multilabel_margin_loss(input, target, reduction: str):
-    rows, classes = _shape(input)
+    classes = _shape(input)[1]
     labels, used = _is_label(target)
     index = _select(used, target, 0)
     chosen_values = _unsqueeze(pick_along(input, 1, index), 2)

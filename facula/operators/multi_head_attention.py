@@ -11,14 +11,14 @@ from facula.operators.attention import scaled_dot_product_attention
 from facula.operators.basic import full
 from facula.operators.contraction import matmul, swapped
 from facula.operators.dropouts import dropout
-from facula.operators.linear import linear
 from facula.operators.joining import cat
+from facula.operators.linear import linear
 from facula.operators.movement import _permute, reshape, squeeze, unsqueeze
-from facula.operators.rearranging import repeat
-from facula.operators.slicing import chunk, slice_axis
 from facula.operators.operator import operator
 from facula.operators.padding import pad
+from facula.operators.rearranging import repeat
 from facula.operators.reduction import _mean
+from facula.operators.slicing import chunk, slice_axis
 from facula.operators.softmaxes import _softmax
 
 
@@ -73,29 +73,26 @@ def _is_batched(query, key, value, key_padding_mask, attn_mask, num_heads) -> bo
 
 
 @operator(differentiable=False)
-def _hidden(mask, like):
+def _hidden(mask, dtype):
     """A bool mask (true: hidden) as numbers to add to the scores."""
-    lowest = full((), -math.inf, like._value.spec.dtype)
-    return _select(mask, lowest, 0.0)
+    return _select(mask, full((), -math.inf, dtype), 0.0)
 
 
-def _as_number_mask(mask, name, query):
+def canonical_mask(mask, mask_name, other_type, other_name, target_type, check_other=True):
+    """A mask as numbers of ``target_type`` to add; float masks stay. Warns if the other differs."""
     if mask is None:
         return None
-    category = mask._value.spec.dtype.category
-    _require(category in (BOOL, FLOAT), f"only bool and floating types of {name} are supported")
-    return _hidden(mask, query) if category == BOOL else mask
-
-
-def _warn_mismatch(key_padding_mask, attn_mask) -> None:
-    if key_padding_mask is None or attn_mask is None:
-        return
-    if key_padding_mask._value.spec.dtype is not attn_mask._value.spec.dtype:
+    own = mask._value.spec.dtype
+    _require(
+        own.category in (BOOL, FLOAT), f"only bool and floating types of {mask_name} are supported"
+    )
+    if check_other and other_type is not None and other_type is not own:
         warnings.warn(
-            "Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type "
-            "for both instead.",
-            stacklevel=3,
+            f"Support for mismatched {mask_name} and {other_name} is deprecated. Use same type for "
+            "both instead.",
+            stacklevel=4,
         )
+    return _hidden(mask, target_type) if own.category == BOOL else mask
 
 
 def _with_three_dimensions(attn_mask, heads, target, source):
@@ -249,16 +246,17 @@ def _with_zero(k, v, masks):
 
 def _masks(query, key, key_padding_mask, attn_mask, num_heads, is_causal, need_weights):
     """[attention mask, key mask] as numbers to add; whether the causal hint replaces the first."""
-    _warn_mismatch(key_padding_mask, attn_mask)
+    own = query._value.spec.dtype
+    other = None if attn_mask is None else attn_mask._value.spec.dtype
+    padding = canonical_mask(key_padding_mask, "key_padding_mask", other, "attn_mask", own)
     if is_causal and attn_mask is None:
         raise RuntimeError(
             "Need attn_mask if specifying the is_causal hint. You may use the Transformer module "
             "method `generate_square_subsequent_mask` to create this mask."
         )
-    padding = _as_number_mask(key_padding_mask, "key_padding_mask", query)
     if is_causal and padding is None and not need_weights:
         return [None, None], True
-    attn_mask = _as_number_mask(attn_mask, "attn_mask", query)
+    attn_mask = canonical_mask(attn_mask, "attn_mask", None, "", own)
     if attn_mask is not None:
         target, batch, _ = _shape(query)
         attn_mask = _with_three_dimensions(attn_mask, batch * num_heads, target, _shape(key)[0])

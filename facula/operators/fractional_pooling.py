@@ -11,7 +11,8 @@ from facula.graph.primitives import indexing as ix
 from facula.graph.primitives import reduction as r
 from facula.operators import kit
 from facula.operators.operator import operator
-from facula.operators.pooling import _each, _flat, _put_places
+from facula.operators.pooling import _flat, _put_places
+from facula.operators.pooling_windows import each
 from facula.operators.positions import computed
 from facula.runtime import streams
 from facula.runtime.generator import default_stream
@@ -66,7 +67,7 @@ def _pool(input, places, output: tuple):
 
 def _output_size(name, rank, sizes, output_size, output_ratio):
     if output_size is not None:
-        return _each(name, "output_size", output_size, rank)
+        return each(name, "output_size", output_size, rank)
     if output_ratio is None:
         raise ValueError(f"{name} requires specifying either an output_size or an output_ratio")
     ratios = tuple(output_ratio) if hasattr(output_ratio, "__len__") else (output_ratio,) * rank
@@ -84,7 +85,7 @@ def _fractional(name, rank, input, kernel_size, output_size, output_ratio, sampl
             f"{name}: Expected {rank + 1}D or {rank + 2}D tensor, but got: {list(shape)}"
         )
     sizes = shape[-rank:]
-    kernel = _each(name, "kernel_size", kernel_size, rank)
+    kernel = each(name, "kernel_size", kernel_size, rank)
     output = _output_size(name, rank, sizes, output_size, output_ratio)
     axes = ("height", "width") if rank == 2 else ("time", "height", "width")
     for axis, n, m, k in zip(axes, sizes, output, kernel, strict=True):

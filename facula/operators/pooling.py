@@ -17,6 +17,14 @@ from facula.operators.arithmetic import div, pow_
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import sign
+from facula.operators.pooling_windows import (
+    each,
+    geometry_of,
+    pool_name,
+    recalled,
+    remember,
+    window_params,
+)
 
 
 def _shape(x):
@@ -25,107 +33,6 @@ def _shape(x):
 
 def _dtype(x):
     return x._value.spec.dtype
-
-
-# Windows -----------------------------------------------------------------------------------------
-
-
-def _each(name, what, value, rank) -> tuple[int, ...]:
-    """An int or a sequence of ints as one int for each spatial dimension."""
-    if isinstance(value, int):
-        return (value,) * rank
-    values = tuple([int(v) for v in value])
-    if len(values) == 1:
-        return values * rank
-    if len(values) != rank:
-        words = {1: "one int", 2: "two ints", 3: "three ints"}
-        raise RuntimeError(
-            f"{name}: {what} must either be a single int, or a tuple of {words[rank]}"
-        )
-    return values
-
-
-def _output_size(n, k, s, pad, d, ceil_mode):
-    size = (n + 2 * pad - d * (k - 1) - 1 + (s - 1 if ceil_mode else 0)) // s + 1
-    # The last window must start inside the input or its left padding.
-    return size - 1 if ceil_mode and (size - 1) * s >= n + pad else size
-
-
-def _geometry(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode):
-    """(kernel, stride, (before, after) padding, dilation, output sizes) of a pooling call."""
-    kernel = _each(name, "kernel_size", kernel_size, rank)
-    empty = stride is None or (not isinstance(stride, int) and len(stride) == 0)
-    steps = kernel if empty else _each(name, "stride", stride, rank)
-    pads = _each(name, "padding", padding, rank)
-    spread = _each(name, "dilation", dilation, rank)
-    _check_window(name, kernel, steps, pads, spread)
-    sizes = _shape(input)[-rank:]
-    out = tuple(
-        [
-            _output_size(n, k, s, pad, d, ceil_mode)
-            for n, k, s, pad, d in zip(sizes, kernel, steps, pads, spread, strict=True)
-        ]
-    )
-    if any(n < 1 for n in out):
-        _refuse_size(name, rank, input, sizes, out)
-    padded = [
-        (pad, max(pad, (m - 1) * s + d * (k - 1) + 1 - n - pad))
-        for n, k, s, pad, d, m in zip(sizes, kernel, steps, pads, spread, out, strict=True)
-    ]
-    return kernel, steps, tuple(padded), spread, out
-
-
-def _refuse_size(name, rank, input, sizes, out):
-    if name == "max_pool1d" and input._node is None:
-        raise RuntimeError(f"max_pool1d() Invalid computed output size: {out[0]}")
-    lead = (_shape(input)[-rank - 1], 1) if rank == 1 else (_shape(input)[-rank - 1],)
-    given, found = ["x".join(map(str, (*lead, *n))) for n in (sizes, out)]
-    raise RuntimeError(
-        f"Given input size: ({given}). Calculated output size: ({found}). Output size is too small"
-    )
-
-
-def _check_window(name, kernel, stride, padding, dilation):
-    if any(s == 0 for s in stride):
-        raise RuntimeError("stride should not be zero")
-    if any(k <= 0 for k in kernel):
-        raise RuntimeError(
-            f"{name}: kernel size should be greater than zero, but got {list(kernel)}"
-        )
-    if any(d <= 0 for d in dilation):
-        axes = "TWH" if len(dilation) == 3 else "HW"
-        told = " ".join(f"dilation{a}: {d}" for a, d in zip(axes, dilation, strict=False))
-        raise RuntimeError(f"dilation should be greater than zero, but got {told}")
-    for k, pad, d in zip(kernel, padding, dilation, strict=True):
-        if pad < 0:
-            raise RuntimeError(f"pad must be non-negative, but got pad: {pad}")
-        if pad > (d * (k - 1) + 1) // 2:
-            if len(kernel) == 1 and name.startswith("max"):
-                raise RuntimeError(
-                    "max_pool1d() padding should be at most half of kernel size, but got "
-                    f"padding={pad} and kernel_size={k}"
-                )
-            raise RuntimeError(
-                "pad should be at most half of effective kernel size, but got "
-                f"pad={pad}, kernel_size={k} and dilation={d}"
-            )
-
-
-def _params(geometry):
-    kernel, stride, padding, dilation, out = geometry
-    return {
-        "kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "out": out
-    }  # fmt: skip
-
-
-def _node(template_name):
-    """The node's name from the rank of the windows; PyTorch pools 1-d inputs as images."""
-
-    def name(specs, template):
-        rank = len(template[-1][-1])
-        return "SqueezeBackward1" if rank == 1 else template_name.format(rank)
-
-    return name
 
 
 # Max pooling -------------------------------------------------------------------------------------
@@ -140,7 +47,7 @@ def _flat(x, rank):
 
 @operator(differentiable=False)
 def _window_index(input, geometry: tuple):
-    return kit.bind(p.window_argmax, input, **_params(geometry))
+    return kit.bind(p.window_argmax, input, **window_params(geometry))
 
 
 def _unpool_name(specs, template):
@@ -182,9 +89,9 @@ def _max_grad(g, input, geometry):
     return _put_places(g, _window_index(input, geometry), _overlapping(geometry), sizes)
 
 
-@operator(name=_node("MaxPool{}DWithIndicesBackward0"), derivative={"input": _max_grad})
+@operator(name=pool_name("MaxPool{}DWithIndicesBackward0"), derivative={"input": _max_grad})
 def _max_pool(input, geometry: tuple):
-    return kit.bind(p.window_max, input, **_params(geometry))
+    return kit.bind(p.window_max, input, **window_params(geometry))
 
 
 def _max_pair_grad(g, outs, input, geometry):
@@ -192,9 +99,9 @@ def _max_pair_grad(g, outs, input, geometry):
     return _put_places(g, outs[1], _overlapping(geometry), sizes)
 
 
-@operator(name=_node("MaxPool{}DWithIndicesBackward0"), derivative={"input": _max_pair_grad})
+@operator(name=pool_name("MaxPool{}DWithIndicesBackward0"), derivative={"input": _max_pair_grad})
 def _max_pool_pair(input, geometry: tuple):
-    params = _params(geometry)
+    params = window_params(geometry)
     return kit.bind(p.window_max, input, **params), kit.bind(p.window_argmax, input, **params)
 
 
@@ -216,10 +123,14 @@ def _check_rank(name, rank, input):
 
 
 def _max(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
-    _check_rank(name, rank, input)
-    if _dtype(input).category not in (1, FLOAT):
-        raise NotImplementedError(f"\"{name}\" not implemented for '{_dtype(input).legacy}'")
-    geometry = _geometry(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode)
+    arguments = (kernel_size, stride, padding, dilation, ceil_mode)
+    geometry = recalled(name, input, arguments)
+    if geometry is None:
+        _check_rank(name, rank, input)
+        if _dtype(input).category not in (1, FLOAT):
+            raise NotImplementedError(f"\"{name}\" not implemented for '{_dtype(input).legacy}'")
+        geometry = geometry_of(name, rank, input, *arguments)
+        remember(name, input, arguments, geometry)
     return (_max_pool_pair if return_indices else _max_pool)(input, geometry)
 
 
@@ -303,9 +214,9 @@ def _unpooled_size(input, kernel, stride, padding, output_size):
 
 
 def _unpool(name, rank, input, indices, kernel_size, stride, padding, output_size):
-    kernel = _each(name, "kernel_size", kernel_size, rank)
-    steps = kernel if stride is None else _each(name, "stride", stride, rank)
-    pads = _each(name, "padding", padding, rank)
+    kernel = each(name, "kernel_size", kernel_size, rank)
+    steps = kernel if stride is None else each(name, "stride", stride, rank)
+    pads = each(name, "padding", padding, rank)
     sizes = tuple([int(n) for n in _unpooled_size(input, kernel, steps, pads, output_size)])
     if _dtype(indices) is not dtypes.int64:
         raise RuntimeError(
@@ -374,7 +285,7 @@ def _divided(x, sizes, geometry, counting):
 
 
 @operator(
-    name=_node("AvgPool{}DBackward0"),
+    name=pool_name("AvgPool{}DBackward0"),
     derivative={
         "input": lambda g, input, counting, geometry: _spread_mean(
             g, _shape(input)[-len(geometry[0]) :], counting, geometry
@@ -382,7 +293,7 @@ def _divided(x, sizes, geometry, counting):
     },
 )
 def _avg_pool(input, counting: tuple, geometry: tuple):
-    total = kit.bind(p.window_sum, input, **_params(geometry))
+    total = kit.bind(p.window_sum, input, **window_params(geometry))
     sizes = _shape(input)[-len(geometry[0]) :]
     if _dtype(input).category < FLOAT:
         found = _divisors(sizes, geometry, counting)
@@ -401,10 +312,27 @@ def _avg_pool(input, counting: tuple, geometry: tuple):
 )
 def _spread_mean(grad, sizes: tuple, counting: tuple, geometry: tuple):
     shared = _divided(grad, sizes, geometry, counting)
-    return kit.bind(p.window_spread, shared, sizes=sizes, **_params(geometry))
+    return kit.bind(p.window_spread, shared, sizes=sizes, **window_params(geometry))
 
 
 def _avg(name, rank, input, kernel_size, stride, padding, ceil_mode, include, override):
+    arguments = (kernel_size, stride, padding, ceil_mode, include, override)
+    known = recalled(name, input, arguments)
+    if known is None:
+        _check_average(name, rank, input, override)
+        geometry = geometry_of(name, rank, input, kernel_size, stride, padding, 1, ceil_mode)
+        if rank == 3 and any(n < k for n, k in zip(_shape(input)[-3:], geometry[0], strict=True)):
+            raise RuntimeError(
+                "input image (T: {} H: {} W: {}) smaller than kernel size "
+                "(kT: {} kH: {} kW: {})".format(*_shape(input)[-3:], *geometry[0])
+            )
+        pads = tuple([low for low, _ in geometry[2]])
+        known = (pads, bool(include), override), geometry
+        remember(name, input, arguments, known)
+    return _avg_pool(input, *known)
+
+
+def _check_average(name, rank, input, override):
     ndim = len(_shape(input))
     if ndim not in (rank + 1, rank + 2):
         raise RuntimeError(
@@ -415,9 +343,6 @@ def _avg(name, rank, input, kernel_size, stride, padding, ceil_mode, include, ov
         raise RuntimeError("divisor must be not zero")
     if _dtype(input).category == BOOL:
         raise NotImplementedError(f"\"{name}\" not implemented for 'Bool'")
-    geometry = _geometry(name, rank, input, kernel_size, stride, padding, 1, ceil_mode)
-    pads = tuple([low for low, _ in geometry[2]])
-    return _avg_pool(input, (pads, bool(include), override), geometry)
 
 
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
@@ -469,7 +394,7 @@ def _root_of_sum(mean, p, count: int):
 
 
 def _lp(pool, rank, input, norm_type, kernel_size, stride, ceil_mode):
-    kernel = _each(f"lp_pool{rank}d", "kernel_size", kernel_size, rank)
+    kernel = each(f"lp_pool{rank}d", "kernel_size", kernel_size, rank)
     mean = pool(pow_(input, float(norm_type)), kernel, stride, 0, ceil_mode)
     return _root_of_sum(mean, float(norm_type), prod(kernel))
 

@@ -52,6 +52,8 @@ from facula.settings import set_num_threads as set_num_threads
 from facula.settings import typename as typename
 from facula.tensors import *  # noqa: F403 (an explicit list of torch's creation functions)
 from facula.tensors import Tensor as Tensor
+from facula.tensors.conversion import clone as clone
+from facula.tensors.conversion import detach as detach
 from facula.version import __version__ as __version__
 
 float, double, half = float32, float64, float16

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
-from facula.autograd.node import FREED, AccumulateGrad
+from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
 from facula.autograd.sweep import Sweep, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.dtypes import FLOAT
@@ -114,7 +114,7 @@ def _root_edges(tensors):
     roots = []
     for i, tensor in enumerate(tensors):
         tensor._sync()
-        if tensor._node is None:
+        if tensor._node is None or is_dead_end(tensor._node):
             raise RuntimeError(
                 f"element {i} of tensors does not require grad and does not have a grad_fn"
             )

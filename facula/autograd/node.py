@@ -183,6 +183,25 @@ class AccumulateGrad(Node):
         return 1
 
 
+def _nobody():
+    return None
+
+
+def dead_end(tensor) -> AccumulateGrad:
+    """The node of a view made within ``no_grad`` of a tensor that requires gradients.
+
+    PyTorch says that such a view requires gradients, and is a leaf, but none ever arrive.
+    """
+    node = AccumulateGrad(tensor)
+    node._variable = _nobody
+    return node
+
+
+def is_dead_end(node) -> bool:
+    """Whether gradients that arrive at the node are dropped."""
+    return node.__class__ is AccumulateGrad and node._variable is _nobody
+
+
 def saved_handle(node: Node, position: int, value):
     """A saved value as a tensor that is connected to the graph it came from."""
     call = node.call

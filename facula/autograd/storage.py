@@ -70,7 +70,9 @@ class Storage:
 def window(memory: np.ndarray, spec: Spec, strides, offset) -> np.ndarray:
     """Contiguous memory as a tensor with these strides (in elements) sees it; nothing is copied."""
     if spec.numel == 0:
-        return np.empty(spec.shape, memory.dtype)
+        return np.empty(spec.shape, spec.dtype.numpy)
+    if memory.dtype != spec.dtype.numpy:
+        memory = memory.view(spec.dtype.numpy)  # a part of complex numbers
     item = memory.dtype.itemsize
     return np.ndarray(
         spec.shape, memory.dtype, memory, offset * item, tuple([s * item for s in strides])

@@ -89,14 +89,15 @@ def sub(input, other, *, alpha=1):
     return _sub(input, other, _given(alpha))
 
 
-@operator(
-    name="Rsub", derivative={"input": lambda g, alpha: -_scaled(g, _conj(alpha)), "other": lambda g: g}
-)
+@operator(derivative={"input": lambda g, alpha: -_scaled(g, _conj(alpha)), "other": lambda g: g})
 def _rsub(input: Operand, other: Operand, alpha: Operand):
     _no_bool_sub(input, other)
     if alpha is not None:
         input = _times_alpha(other, input, alpha)
     return _binary(p.sub, other, input)
+
+
+_rsub.name = lambda specs, template: f"RsubBackward{int(specs[1].weak)}"
 
 
 def rsub(input, other, *, alpha=1):

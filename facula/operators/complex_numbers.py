@@ -12,22 +12,52 @@ from facula.operators.basic import conj_copy, imag_part, real_part, zero_like
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import cos, sin
+from facula.operators.views import View
 
 
 def _dtype(x):
     return x._value.spec.dtype
 
 
+def _part_layout(which):
+    """Layout of one part: complex numbers lie in memory as pairs."""
+    return lambda shape, strides, offset: (tuple([2 * s for s in strides]), 2 * offset + which)
+
+
+@operator(
+    name="Select",
+    derivative={"input": lambda g: _complex(g, zero_like(g))},
+    view=View(
+        strides=_part_layout(0),
+        write=lambda before, value: kit.bind(e.make_complex, value, kit.bind(e.imag, before)),
+    ),
+)
+def _real_view(input):
+    return kit.bind(e.real, input)
+
+
+@operator(
+    name="Select",
+    derivative={"input": lambda g: _complex(zero_like(g), g)},
+    view=View(
+        strides=_part_layout(1),
+        write=lambda before, value: kit.bind(e.make_complex, kit.bind(e.real, before), value),
+    ),
+)
+def _imag_view(input):
+    return kit.bind(e.imag, input)
+
+
 def real(input):
-    """The real part; a real tensor is its own. Differs from PyTorch: a copy, not a view."""
-    return real_part(input) if _dtype(input).category == COMPLEX else input
+    """The real part (a view); a real tensor is its own."""
+    return _real_view(input) if _dtype(input).category == COMPLEX else input
 
 
 def imag(input):
-    """The imaginary part. Differs from PyTorch: a copy, not a view."""
+    """The imaginary part (a view)."""
     if _dtype(input).category != COMPLEX:
         raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return imag_part(input)
+    return _imag_view(input)
 
 
 def conj(input):
@@ -113,27 +143,52 @@ def angle(input):
     return kit.bind(e.select, kit.bind(e.is_nan, x), x, flat)
 
 
-@operator(name="ViewAsReal", derivative={"input": lambda g: _view_as_complex(g)})
-def _view_as_real(input):
+def _as_real(input):
     own = input._value.spec
     return kit.bind(m.bitcast, input, shape=(*own.shape, 2), dtype=own.dtype.to_real())
 
 
+def _as_complex(input):
+    own = input._value.spec
+    return kit.bind(m.bitcast, input, shape=own.shape[:-1], dtype=own.dtype.to_complex())
+
+
+def _complex_layout(shape, strides, offset):
+    if strides[-1] != 1 or offset % 2 or any(s % 2 for s in strides[:-1]):
+        return None
+    return tuple([s // 2 for s in strides[:-1]]), offset // 2
+
+
+@operator(
+    name="ViewAsReal",
+    derivative={"input": lambda g: _view_as_complex(g)},
+    view=View(
+        strides=lambda shape, strides, offset: ((*[2 * s for s in strides], 1), 2 * offset),
+        write=lambda before, value: _as_complex(value),
+    ),
+)
+def _view_as_real(input):
+    return _as_real(input)
+
+
 def view_as_real(input):
-    """Real and imaginary parts along a new last dimension. Differs from PyTorch: a copy."""
+    """Real and imaginary parts along a new last dimension (a view)."""
     if _dtype(input).category != COMPLEX:
         raise RuntimeError("view_as_real is only supported for complex tensors")
     return _view_as_real(input)
 
 
-@operator(name="ViewAsComplex", derivative={"input": lambda g: _view_as_real(g)})
+@operator(
+    name="ViewAsComplex",
+    derivative={"input": lambda g: _view_as_real(g)},
+    view=View(strides=_complex_layout, write=lambda before, value: _as_real(value)),
+)
 def _view_as_complex(input):
-    own = input._value.spec
-    return kit.bind(m.bitcast, input, shape=own.shape[:-1], dtype=own.dtype.to_complex())
+    return _as_complex(input)
 
 
 def view_as_complex(input):
-    """Pairs along the last dimension as complex numbers. Differs from PyTorch: a copy."""
+    """Pairs along the last dimension as complex numbers (a view)."""
     own = input._value.spec
     if own.dtype not in (dtypes.float32, dtypes.float64):
         raise RuntimeError(
@@ -142,6 +197,12 @@ def view_as_complex(input):
         )
     if not own.shape or own.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
+    alias = input._alias
+    if alias is not None and _complex_layout(own.shape, alias.strides, alias.offset) is None:
+        raise RuntimeError(
+            "Tensor must have a last dimension with stride 1, and a stride divisible by 2 for all "
+            "but last dimension and a storage_offset divisible by 2"
+        )
     return _view_as_complex(input)
 
 

@@ -24,18 +24,23 @@ _MADE = {
 
 
 def check_writable(target, new=None) -> None:
-    """Refuse to write a leaf that requires gradients, a view of one, or memory seen twice.
-
-    ``new`` is what is written: where it or the target has a gradient history, views made within
-    ``no_grad`` and views of functions that return several are refused, too.
-    """
+    """Refuse to write memory seen twice, and what :func:`check_history` refuses."""
     alias = target._alias
     if alias is not None:
         for size, stride in zip(target._value.spec.shape, alias.strides, strict=True):
             if stride == 0 and size > 1:
                 raise RuntimeError(OVERLAP)
-    if not modes.grad:
-        return
+    if modes.grad:
+        check_history(target, new)
+
+
+def check_history(target, new=None) -> None:
+    """Refuse to change a leaf that requires gradients, or a view of one, in place.
+
+    ``new`` is what is written: where it or the target has a gradient history, views made within
+    ``no_grad`` and views of functions that return several are refused, too.
+    """
+    alias = target._alias
     if alias is not None and alias.made:
         target._sync()
         if target._node is not None or getattr(new, "_node", None) is not None:

@@ -195,6 +195,7 @@ def _reshape_grad(g, shape):
 
 _view = _reshaping("View")
 _unsafe_view = _reshaping("UnsafeView")
+_reshape_alias = _reshaping("ReshapeAlias")
 _alias = _reshaping("Alias")
 
 
@@ -285,9 +286,11 @@ def reshape(input, shape):
     """
     size = infer_size(shape, input._value.spec.numel)
     alias = input._alias
-    if alias is not None and view_strides(_shape(input), alias.strides, size) is None:
+    if alias is None or alias.strides == contiguous_strides(_shape(input)):
+        return _view(input, size)
+    if view_strides(_shape(input), alias.strides, size) is None:
         return _unsafe_view(identity(input), size)
-    return _view(input, size)
+    return _reshape_alias(input, size)
 
 
 def view_as(input, other):
@@ -304,6 +307,7 @@ def flatten(input, start_dim=0, end_dim=-1):
     """Dimensions start_dim to end_dim merged into one."""
     shape = _shape(input)
     if not shape:
+        kit.axis_of(start_dim, 0), kit.axis_of(end_dim, 0)
         return reshape(input, (1,))
     start, end = kit.axis_of(start_dim, len(shape)), kit.axis_of(end_dim, len(shape))
     if start > end:
@@ -347,6 +351,8 @@ def unsqueeze(input, dim):
 
 
 def _expand_layout(shape, strides, offset, size):
+    if not shape:
+        return (0,) * len(size), offset
     lead = len(size) - len(shape)
     found = [0 if n == 1 and wide != 1 else s for n, s, wide in zip(shape, strides, size[lead:])]
     for d in range(lead - 1, -1, -1):

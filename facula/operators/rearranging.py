@@ -120,6 +120,8 @@ def triu(input, diagonal=0):
 
 def _triangle(input, keep):
     shape = _shape(input)
+    if len(shape) < 2:
+        raise RuntimeError("triu, tril: input tensor must have at least 2 dimensions")
     mask = keep(np.arange(shape[-2])[:, None], np.arange(shape[-1])[None, :])
     zeros = kit.full(shape, 0, input._value.spec.dtype)
     return kit.bind(e.select, kit.broadcast_to(kit.table(mask, dtypes.bool_), shape), input, zeros)

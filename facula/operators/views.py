@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
-from facula.autograd.node import AccumulateGrad
+from facula.autograd.node import dead_end
 from facula.autograd.storage import Alias
 
 
@@ -123,7 +123,7 @@ def attach(out, source, operator, args, index=None):
     if not modes.grad:
         made = made or "no_grad"
         if source._node is not None and out._node is None:
-            out._node = AccumulateGrad(out)  # PyTorch shows such views as leaves
+            out._node = dead_end(out)
     out._alias = Alias(storage, chain, base, depth, strides, offset, seen, made)
     return out
 

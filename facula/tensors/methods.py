@@ -8,13 +8,14 @@ import numpy as np
 
 from facula import operators as ops
 from facula.autograd.handle import TensorBase
+from facula.autograd.modes import modes
 from facula.autograd.storage import Alias
 from facula.base import dtypes
 from facula.operators import arithmetic, comparison, joining, movement, namespaces, pointwise, rearranging
 from facula.operators.basic import copy as copy_value
 from facula.operators.basic import filled as _filled
 from facula.operators.basic import full, sum_to_size_copy
-from facula.operators.inplace import write
+from facula.operators.inplace import check_history, write
 from facula.tensors import conversion, creation, dlpack, random, sparse, storages
 from facula.tensors.build import adopt, to_array
 from facula.tensors.tensor_class import Tensor
@@ -39,6 +40,8 @@ def _view_in_place(function, name):
     """``x.name_(...)`` for views: the tensor becomes that view of itself."""
 
     def method(self, *args, **kwargs):
+        if modes.grad:
+            check_history(self)
         view = function(self, *args, **kwargs)
         own, new = self._own_alias(), view._alias
         self._value = view._value

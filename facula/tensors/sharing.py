@@ -69,7 +69,7 @@ def to_numpy(tensor) -> np.ndarray:
     if storage.array is None:
         buffer = compute(storage.value)
         if not _only_ours(storage, buffer):
-            buffer = np.array(buffer, own.dtype.numpy)
+            buffer = np.array(buffer, storage.spec.dtype.numpy)
         storage.share(buffer.reshape(-1))
     return storage.window(own, alias.strides, alias.offset)
 

@@ -246,6 +246,8 @@ class Tensor(TensorBase, metaclass=_TensorType):
     def detach_(self):
         """Leave the gradient graph."""
         self._sync()
+        if self._is_view():
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
         self._node = None
         return self
 

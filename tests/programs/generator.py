@@ -164,17 +164,21 @@ class Generator:
             elif isinstance(value, np.ndarray):
                 self.arrays[name] = 0.0
                 self.home[name] = self._home_of(value.__array_interface__["data"][0], name)
+        for name in line.writes:
+            if ".data =" in line.text:  # the variable has another memory from now on
+                self.home.pop(name)
+                self._settle(name, self.env[name], line, ())
         touched = {self.home[n] for n in (*line.new, *line.writes) if n in self.home}
         for name in (*self.tensors, *self.arrays):
             if self.home.get(name) in touched:
                 own = noise
                 value = self.env[name]
-                if isinstance(value, torch.Tensor) and line.inexact:
-                    own = max(own, TOLERANCE.get(value.dtype, 0.0), self._grad_noise(line))
+                if line.inexact:
+                    own = max(own, _tolerance(value.dtype), self._grad_noise(line))
                 table = self.tensors if name in self.tensors else self.arrays
                 table[name] = max(table[name], own)
         for name in self.tensors:
-            self.coarse = max(self.coarse, TOLERANCE.get(self.env[name].dtype, 0.0))
+            self.coarse = max(self.coarse, _tolerance(self.env[name].dtype))
 
     def _grad_noise(self, line) -> float:
         return self.coarse if "grad" in line.text else 0.0
@@ -225,6 +229,12 @@ class Generator:
         return True
 
 
+def _tolerance(dtype) -> float:
+    if not isinstance(dtype, torch.dtype):
+        dtype = getattr(torch, dtype.name)
+    return TOLERANCE.get(dtype, 0.0)
+
+
 def plain_strides(shape) -> tuple[int, ...]:
     """Strides of a row-major tensor."""
     strides = [1]
@@ -245,6 +255,8 @@ def generate(seed: int, length: int = 22) -> Program:
     weights, makers = zip(*kinds(), strict=True)
     wanted = g.integer(4, length)
     for _ in range(g.integer(1, 3)):
+        g.add(lines_math.create(g))
+    while not g.tensors:
         g.add(lines_math.create(g))
     alive = True
     for _ in range(wanted * 2):

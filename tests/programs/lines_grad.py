@@ -13,7 +13,9 @@ def differentiable(t) -> bool:
 
 def require(g) -> Line | None:
     a = g.tensor(lambda t: t.is_leaf and (t.is_floating_point() or t.is_complex() or g.chance(0.02)))
-    return a and Line(f"{a}.requires_grad_()", "requires_grad_")
+    if a is None or sum(home == g.home[a] for home in g.home.values()) > 1:
+        return None  # PyTorch makes leaves of views that exist already
+    return Line(f"{a}.requires_grad_()", "requires_grad_")
 
 
 def _scalar(g, a) -> str:

@@ -140,7 +140,7 @@ def binary_rare(g) -> Line | None:
         other = g.number() if g.chance(0.4) else b
         return Line(f"{name} = {a} {op} {other}", "comparison", (name,))
     if kind == 2:
-        function = g.pick(["maximum", "minimum", "fmod", "logical_and", "logical_or", "logical_xor", "atan2", "fmax", "fmin"])
+        function = g.pick(["maximum", "minimum", "fmod", "logical_and", "logical_or", "logical_xor", "atan2"])
         if function == "fmod":
             b = f"({b}.abs() + 1)"
         return Line(f"{name} = torch.{function}({a}, {b})", function, (name,), inexact=function == "atan2")

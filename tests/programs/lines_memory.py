@@ -11,7 +11,7 @@ from tests.programs.program import Line
 
 def separate(t) -> bool:
     """Whether no two elements share memory (expanded tensors are refused by both libraries)."""
-    if any(n > 1 and s == 0 for n, s in zip(t.shape, t.stride(), strict=True)):
+    if expanded(t):
         return True
     places = torch.zeros(1, dtype=torch.int64)
     for n, s in zip(t.shape, t.stride(), strict=True):
@@ -19,7 +19,7 @@ def separate(t) -> bool:
     return len(places.unique()) == len(places)
 
 
-def target(g, wanted=None) -> str | None:
+def target(g, wanted=None, whole=False) -> str | None:
     """A tensor to write into: seldom one that must not be written."""
 
     def fits(t):
@@ -29,7 +29,14 @@ def target(g, wanted=None) -> str | None:
             return False
         return wanted is None or wanted(t)
 
-    return g.tensor(fits)
+    a = g.tensor(fits)
+    if a is not None and expanded(g.value(a)) and (whole or a not in g.strided):
+        return None  # some gradients are expanded in PyTorch
+    return a
+
+
+def expanded(t) -> bool:
+    return any(n > 1 and s == 0 for n, s in zip(t.shape, t.stride(), strict=True))
 
 
 def line(a, text, kind, inexact=False, new=()) -> Line:
@@ -77,7 +84,7 @@ def arithmetic(g) -> Line | None:
 
 
 def filled(g) -> Line | None:
-    a = target(g)
+    a = target(g, whole=True)
     if a is None:
         return None
     t = g.value(a)
@@ -124,7 +131,7 @@ def functions(g) -> Line | None:
         return line(a, g.pick([f"{a}.neg_()", f"{a}.abs_()", f"F.relu({a}, inplace=True)", f"{a}.floor_()", f"{a}.relu_()"]), "exact in place")
     a = target(g, lambda t: t.is_floating_point())
     text = g.pick(["pow_(2)", "square_()", "lerp_({b}, 0.5)", "addcmul_({b}, {b}, value=0.5)", "cumsum_(0)", "exp_()"])
-    if a is None or (text == "exp_()" and float(g.value(a).max() if g.value(a).numel() else 0) > 4):
+    if a is None or (text == "exp_()" and float(g.value(a).detach().max() if g.value(a).numel() else 0) > 4):
         return None
     own = g.value(a)
     b = g.tensor(lambda t: t.shape == own.shape and t.dtype == own.dtype)
@@ -133,7 +140,7 @@ def functions(g) -> Line | None:
 
 def item_set(g) -> Line | None:
     """``a[index] = value`` with basic and advanced indices."""
-    a = target(g, lambda t: t.numel() > 0)
+    a = target(g, lambda t: t.numel() > 0, whole=True)
     if a is None:
         return None
     t = g.value(a)
@@ -175,14 +182,14 @@ def unique_index(g, a) -> str:
         try:
             places = eval(f"_[{index}]", {**g.env, "_": torch.arange(t.numel()).view(t.shape)})
         except Exception:
-            return index
+            return f"[{t.shape[0]}]"  # one element, so that nothing is written before the error
         if len(places.unique()) == places.numel():
             return index
     return "[0]"
 
 
 def scattered(g) -> Line | None:
-    a = target(g, lambda t: t.dim() > 0 and t.shape[0] > 0)
+    a = target(g, lambda t: t.dim() > 0 and t.shape[0] > 0, whole=True)
     if a is None:
         return None
     t = g.value(a)
@@ -275,7 +282,7 @@ def data_set(g) -> Line | None:
     text = g.pick([f"{a}.data.mul_(0.5)", f"{a}.data.copy_({b})", f"{a}.data[...] = 1.5", f"{a}.data = {b}.detach().clone()"])
     if "clone" in text and not g.value(b).is_contiguous():
         return None
-    return Line(text, "data", writes=())
+    return Line(text, "data", writes=(a,))
 
 
 def quiet(g) -> Line | None:

@@ -166,6 +166,8 @@ def strided(g) -> Line | None:
     if a is None or a not in g.strided:
         return None
     room = g.value(a).untyped_storage().nbytes() // g.value(a).element_size()
+    if not any(g.value(n).numel() == room for n in g.tensors if g.home.get(n) == g.home[a]):
+        return None  # some results own more memory than they show
     rows, columns = g.integer(1, 3), g.integer(1, 3)
     stride = (g.pick([1, 2, columns]), 1)
     offset = g.integer(0, max(0, room - 1 - (rows - 1) * stride[0] - (columns - 1)))

@@ -108,6 +108,7 @@ def _index_put(params, x, values, *indices):
     mode = params["mode"]
     if (
         mode == "add"
+        and x.dtype != np.bool_
         and len(where) == 1
         and x.ndim >= 2
         and values.shape == where[0].shape + x.shape[1:]

@@ -50,7 +50,7 @@ def _exchangeable(function: Any) -> Any:
 
 
 def intercept(function: Any, handler: Handler) -> Callable[[], None] | None:
-    """Pass every call's arguments through ``handler``; returns what ends it (None: not possible)."""
+    """Pass every call's arguments through ``handler``; returns what ends it, or None."""
     function = _exchangeable(function)
     if type(function) is Operator:
         function.handler = handler

@@ -167,8 +167,8 @@ def freeze(mod: Module, preserved_attrs: Any = None, optimize_numerics: bool = T
     """The module, which has to be in eval mode."""
     if mod.training:
         raise RuntimeError(
-            "Freezing is currently only implemented for modules in eval mode. Please call .eval() on "
-            "your module before freezing."
+            "Freezing is currently only implemented for modules in eval mode. Please call .eval() "
+            "on your module before freezing."
         )
     return mod
 

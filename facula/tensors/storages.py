@@ -119,11 +119,11 @@ class _Memory:
         return made
 
     def __str__(self) -> str:
-        kind = f"torch.storage.{type(self).__name__}"
+        name = "UntypedStorage" if isinstance(self, UntypedStorage) else "TypedStorage"
         facts = f"device={self.device}) of size {self.size()}]"
         if isinstance(self, TypedStorage):
             facts = f"dtype={self._dtype!r}, " + facts
-        return "".join(f" {value}\n" for value in self.tolist()) + f"[{kind}({facts}"
+        return "".join(f" {value}\n" for value in self.tolist()) + f"[torch.storage.{name}({facts}"
 
     __repr__ = __str__
 

@@ -25,6 +25,7 @@ from facula.operators.contraction import (
 from facula.operators.linear import check_addable
 from facula.operators.movement import _expand, _permute, _view
 from facula.operators.operator import Number, operator
+from facula.operators.precision import narrowed, widened
 
 
 def _shape(x):
@@ -94,7 +95,9 @@ def _addmm(input, mat1, mat2, beta: Number, alpha: Number):
             raise RuntimeError(f"{label} must be a matrix, got {len(_shape(x))}-D tensor")
     check_inner(_shape(mat1), _shape(mat2))
     _same_dtype("addmm", input, mat1, mat2)
-    return _sum_of(input, kit.bind(p.matmul, mat1, mat2), beta, alpha)
+    own = input._value.spec.dtype  # 16-bit floats are rounded once, at the end
+    product = kit.bind(p.matmul, widened(mat1), widened(mat2))
+    return narrowed(_sum_of(widened(input), product, beta, alpha), own)
 
 
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):

@@ -140,8 +140,8 @@ def _orthogonal(
     x = x / ops.clamp(ops.norm(x), min=eps)
     for _ in range(steps):
         gram = ops.matmul(x, x.T)
-        gram = gram * b + ops.matmul(gram, gram) * c
-        x = x * a + ops.matmul(gram, x)
+        gram = ops.addmm(gram, gram, gram, beta=b, alpha=c)
+        x = ops.addmm(x, gram, x, beta=a)
     return x.T if tall else x
 
 

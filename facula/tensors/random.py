@@ -54,7 +54,7 @@ def randn(
 
 
 def randint(
-    low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
+    low=None, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
     requires_grad=False,
 ):  # fmt: skip
     """Whole numbers in [low, high), each equally likely: ``randint(high, size)`` starts at 0."""
@@ -62,7 +62,7 @@ def randint(
         low, high, size = 0, low, high
     if high is None:
         low, high = 0, low
-    low, high = int(low), int(high)
+    low, high = int(low or 0), int(high)
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     own = dtype or dtypes.int64

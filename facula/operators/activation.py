@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from facula.base.dtypes import BOOL, FLOAT
+from facula.base.dtypes import BOOL, COMPLEX, FLOAT
 from facula.graph.primitives import elementwise as p
 from facula.graph.primitives import movement as m
 from facula.operators import kit
@@ -40,6 +40,8 @@ def relu(input):
     own = _own(input)
     if own.category == BOOL:
         raise RuntimeError("Boolean inputs not supported for relu")
+    if own.category == COMPLEX:
+        raise NotImplementedError("clamp is not supported for complex types")
     return kit.bind(p.maximum, input, kit.number(0, own))
 
 

@@ -85,8 +85,8 @@ class Call:
 
     __slots__ = (
         "edge_order", "entry", "in_specs", "input_count", "name", "node_class", "number",
-        "operator", "out_specs", "output_count", "rebuild", "saves", "saves_outputs", "template",
-        "wanted",
+        "operator", "out_specs", "output_count", "rebuild", "saves", "saves_outputs", "single",
+        "template", "wanted",
     )  # fmt: skip
     _numbers = count()
 
@@ -110,6 +110,7 @@ class Call:
         self.out_specs = tuple([node.spec for node in outputs])
         self.output_count = len(outputs)
         self.rebuild = rebuild
+        self.single = rebuild is None
         self.edge_order = None
         if self.wanted:
             self.saves = pullback.saved_positions(self)
@@ -180,13 +181,16 @@ class Operator:
         if self.view is not None:
             return self._call_view(args)
         call, values, tensors = self._lookup(args)
+        if call.single:
+            value = recorder.record_one(call.entry, values)
+            if call.node_class is None:
+                return wrap(value)
+            return wrap(value, self._node(call, values, tensors, (value,)))
         results = recorder.record(call.entry, values)
-        if call.node_class is not None:
-            outputs = self._with_node(call, values, tensors, results)
-        elif call.rebuild is None:
-            return wrap(results[0])
-        else:
+        if call.node_class is None:
             outputs = [wrap(value) for value in results]
+        else:
+            outputs = self._with_node(call, values, tensors, results)
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
 
     def _call_view(self, args):
@@ -247,15 +251,18 @@ class Operator:
             self.cache[tuple(key)] = call
         return call, values, tensors
 
-    def _with_node(self, call, values, tensors, results):
-        edges = tuple([None if t is None else (t._node, t._nr) for t in tensors])
+    def _node(self, call, values, tensors, results):
+        """The gradient node of a call that was just recorded."""
+        edges = [None if t is None else (t._node, t._nr) for t in tensors]
         if call.saves_outputs:
-            values = values + results
-        node = make_node(call.node_class, call, edges, tuple([values[i] for i in call.saves]))
+            values = [*values, *results]
+        node = make_node(call.node_class, call, tuple(edges), [values[i] for i in call.saves])
         if modes.anomaly:
             node.line = pullback.current_stack()
-        if len(results) == 1:
-            return [wrap(results[0], node)]
+        return node
+
+    def _with_node(self, call, values, tensors, results):
+        node = self._node(call, values, tensors, results)
         return [
             wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
             for nr, value in enumerate(results)

@@ -100,17 +100,36 @@ def shared_with_numpy(tensor) -> bool:
     return alias is not None and alias.storage.array is not None and modes.trace is None
 
 
+_layouts: dict[tuple, tuple | None] = {}
+
+
+def _layout(operator, spec, alias, statics, index):
+    """(strides, offset, step) of a view; remembered, unless numbers vary from call to call."""
+    key = None
+    if not any(operator.roles):
+        key = (operator, spec, alias.strides, alias.offset, statics, index)
+        if key in _layouts:
+            return _layouts[key]
+    extra = () if index is None else (index,)
+    found = operator.view.strides(spec.shape, alias.strides, alias.offset, *statics, *extra)
+    if found is not None:
+        found = (*found, Step(operator, statics, index))
+    if key is not None:
+        if len(_layouts) > 10_000:
+            _layouts.clear()
+        _layouts[key] = found
+    return found
+
+
 def attach(out, source, operator, args, index=None):
     """Let ``out`` share ``source``'s storage; returns ``out``."""
     alias = source._own_alias()
     statics = tuple([tuple(a) if a.__class__ is list else a for a in args[1:]])
     spec = source._value.spec
-    extra = () if index is None else (index,)
-    layout = operator.view.strides(spec.shape, alias.strides, alias.offset, *statics, *extra)
+    layout = _layout(operator, spec, alias, statics, index)
     if layout is None:
         return out
-    strides, offset = layout
-    step = Step(operator, statics, index)
+    strides, offset, step = layout
     chain = (step,) if operator.view.absolute else (*alias.chain, step)
     base, depth = None, 0
     if modes.grad and not modes.inference:

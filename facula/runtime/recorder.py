@@ -57,31 +57,57 @@ class Recorder:
 
     def record(self, entry: Entry, operands: list[Value]) -> list[Value]:
         """Append a call; returns its (pending) results."""
+        self._append(entry, operands)
+        values, epoch = self.values, self.epoch
+        results = []
+        for spec in entry.specs:
+            value = Value(spec, None, epoch, len(values))
+            values.append(value)
+            results.append(value)
+        if self.budget < 0 or self.bytes < 0 or flags.eager:
+            self.flush()
+        return results
+
+    def record_one(self, entry: Entry, operands: list[Value]) -> Value:
+        """Append a call that has one result; returns it (pending)."""
+        # Written out rather than calling _append: most operations pass here.
         key, values, epoch = self.key, self.values, self.epoch
         call = [entry.number]
-        for value in operands:
-            if value.epoch != epoch:
-                value.epoch = epoch
-                value.position = len(values)
-                values.append(value)
-                self.inputs.append(value)
+        for operand in operands:
+            if operand.epoch != epoch:
+                operand.epoch = epoch
+                operand.position = len(values)
+                values.append(operand)
+                self.inputs.append(operand)
                 key.append(NEW_INPUT)
-            call.append(value.position)
+            call.append(operand.position)
         key += call
         if flags.lines:
             self.lines.append(user_line())
-        results = []
-        for spec in entry.specs:
-            value = Value(spec)
-            value.epoch = epoch
-            value.position = len(values)
-            values.append(value)
-            results.append(value)
+        value = Value(entry.specs[0], None, epoch, len(values))
+        values.append(value)
         self.budget -= 1
         self.bytes -= entry.cost
         if self.budget < 0 or self.bytes < 0 or flags.eager:
             self.flush()
-        return results
+        return value
+
+    def _append(self, entry: Entry, operands: list[Value]) -> None:
+        key, values, epoch = self.key, self.values, self.epoch
+        call = [entry.number]
+        for operand in operands:
+            if operand.epoch != epoch:
+                operand.epoch = epoch
+                operand.position = len(values)
+                values.append(operand)
+                self.inputs.append(operand)
+                key.append(NEW_INPUT)
+            call.append(operand.position)
+        key += call
+        if flags.lines:
+            self.lines.append(user_line())
+        self.budget -= 1
+        self.bytes -= entry.cost
 
     def flush(self) -> None:
         """Compute every pending value that Python can still see; the others are never made."""

@@ -16,8 +16,8 @@ class Value:
 
     __slots__ = ("buffer", "epoch", "position", "spec")
 
-    def __init__(self, spec: Spec, buffer: Any = None):
+    def __init__(self, spec: Spec, buffer: Any = None, epoch: int = -1, position: int = -1):
         self.spec = spec
         self.buffer = buffer
-        self.epoch = -1
-        self.position = -1
+        self.epoch = epoch
+        self.position = position

@@ -225,25 +225,34 @@ def map_(self, other, function):
     return write(self, adopt(np.asarray(values, array.dtype).reshape(array.shape), self.dtype))
 
 
+class _Operands(dict):
+    """type -> whether Python's operators take it beside a tensor; each type is examined once."""
+
+    def __missing__(self, cls: type) -> bool:
+        taken = issubclass(cls, (TensorBase, int, float, complex, np.generic))
+        self[cls] = taken
+        return taken
+
+
+_operands = _Operands()
+
+
 def _comparison(function):
     """Comparisons with foreign objects are Python's business."""
 
     def method(self, other):
-        if not isinstance(other, (TensorBase, int, float, complex, np.generic)):
-            return NotImplemented
-        return function(self, other)
+        return function(self, other) if _operands[other.__class__] else NotImplemented
 
     return method
 
 
-def _arithmetic(function):
+def _arithmetic(function, *rest):
     def method(self, other):
-        if not isinstance(other, (TensorBase, int, float, complex, np.generic)):
-            if isinstance(other, np.ndarray):
-                other = adopt(np.array(other))
-            else:
-                return NotImplemented
-        return function(self, other)
+        if _operands[other.__class__]:
+            return function(self, other, *rest)
+        if isinstance(other, np.ndarray):
+            return function(self, adopt(np.array(other)), *rest)
+        return NotImplemented
 
     return method
 
@@ -257,11 +266,11 @@ _sub = arithmetic._sub
 _rsub = arithmetic._rsub
 
 DUNDERS = {
-    "__add__": _arithmetic(lambda a, b: _add(a, b, None)),
-    "__radd__": _arithmetic(lambda a, b: _add(a, b, None)),
+    "__add__": _arithmetic(_add, None),
+    "__radd__": _arithmetic(_add, None),
     "__iadd__": lambda a, b: write(a, _add(a, b, None)),
-    "__sub__": _arithmetic(lambda a, b: _sub(a, b, None)),
-    "__rsub__": _arithmetic(lambda a, b: _rsub(a, b, None)),
+    "__sub__": _arithmetic(_sub, None),
+    "__rsub__": _arithmetic(_rsub, None),
     "__isub__": lambda a, b: write(a, _sub(a, b, None)),
     "__mul__": _arithmetic(arithmetic.mul),
     "__rmul__": _arithmetic(arithmetic.mul),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
-from facula.autograd.sweep import Sweep, reachable
+from facula.autograd.sweep import Sweep, leading_to, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.dtypes import FLOAT
 from facula.graph.build import Trace
@@ -44,9 +44,8 @@ def _plain(order, leaves) -> bool:
     return all(leaf.hooks is None for leaf in leaves)
 
 
-def _describe(order, roots):
+def _describe(order, roots, number):
     """(key, saved values, leaves): the structure of a graph and the values it needs."""
-    number = {node: i for i, node in enumerate(order)}
     leaves: dict = {}
     key: list = []
     values: list[Value] = []
@@ -61,7 +60,7 @@ def _describe(order, roots):
             if target.__class__ is AccumulateGrad:
                 key.append(-2 - leaves.setdefault(target, len(leaves)))
             else:
-                key.append(number[target])
+                key.append(number.get(target, -1))
                 key.append(nr)
         if node.saved is None:
             raise RuntimeError(FREED)
@@ -70,7 +69,7 @@ def _describe(order, roots):
         if node.__class__ is AccumulateGrad:
             key.append(-2 - leaves.setdefault(node, len(leaves)))
         else:
-            key.append(number[node])
+            key.append(number.get(node, -1))
         key.append(nr)
     return key, values, leaves
 
@@ -92,7 +91,7 @@ def _trace_block(order, roots, leaves, seeds, olds, targets) -> GradientBlock:
             for spec, given in seeds
         ]
         old_nodes = [None if old is None else trace.input(old) for old in olds]
-        found = Sweep(roots).run(grads, saved)
+        found = Sweep(roots, order=order).run(grads, saved)
         outputs, kept = [], []
         for position, target in enumerate(targets):
             grad = found.get(target)
@@ -156,14 +155,19 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     """
     roots = _root_edges(tensors)
     _checked_grads(tensors, grads)
-    stop = frozenset()
-    order = reachable(roots, stop)
+    order = everything = reachable(roots)
+    if targets is not None:  # nodes that lead to no target take no part, and stay usable
+        order = leading_to(everything, targets)
     leaves = _leaves(order, roots)
     wanted = [(leaf, 0) for leaf in leaves] if targets is None else targets
-    if not create_graph and _plain(order, leaves):
+    ends = [node for node, _ in wanted if node.__class__ is not AccumulateGrad]
+    if not create_graph and _plain([*order, *ends], leaves):
         results = _recorded(tensors, grads, roots, order, wanted, accumulate)
     else:
-        results = _by_hand(tensors, grads, roots, wanted, create_graph, accumulate)
+        passed = {*order, *ends}
+        stop = frozenset([t for t in wanted if t[0] not in order])
+        sweep = Sweep(roots, stop, [node for node in everything if node in passed])
+        results = _by_hand(sweep, tensors, grads, wanted, create_graph, accumulate)
     if not retain_graph:
         for node in order:
             node.free()
@@ -180,8 +184,11 @@ def _leaves(order, roots) -> list[AccumulateGrad]:
 
 
 def _recorded(tensors, grads, roots, order, wanted, accumulate):
-    key, values, _ = _describe(order, roots)
     number = {node: i for i, node in enumerate(order)}
+    for node, _ in wanted:  # gradients may be asked for where the graph is not followed further
+        if node.__class__ is not AccumulateGrad:
+            number.setdefault(node, len(number))
+    key, values, _ = _describe(order, roots, number)
     leaf_number = {leaf: -2 - i for i, leaf in enumerate(_leaves(order, roots))}
     seeds = []
     for tensor, grad in zip(tensors, grads, strict=True):
@@ -246,7 +253,7 @@ def _set_gradient(node, value):
             hook(variable)
 
 
-def _by_hand(tensors, grads, roots, wanted, create_graph, accumulate):
+def _by_hand(sweep, tensors, grads, wanted, create_graph, accumulate):
     """The sweep on recorded tensors: hooks and custom functions run, graphs can be made."""
     before, modes.grad = modes.grad, create_graph
     try:
@@ -254,7 +261,7 @@ def _by_hand(tensors, grads, roots, wanted, create_graph, accumulate):
             tools.ones(t._value.spec) if g is None else g
             for t, g in zip(tensors, grads, strict=True)
         ]
-        found = Sweep(roots).run(seeds)
+        found = sweep.run(seeds)
         results = []
         for node, nr in wanted:
             grad = found.get((node, nr))

@@ -79,8 +79,11 @@ class Node:
         return self.call.output_count
 
     def free(self) -> None:
-        """Let go of the saved values; a node that needed none can be used again."""
-        if self.saved:
+        """Let go of the saved values; a node that needed none can be used again.
+
+        Views save at most the numbers that say where they start; those are kept.
+        """
+        if self.saved and self.call.frees:
             self.saved = None
 
 

@@ -7,7 +7,8 @@ from collections import OrderedDict
 
 from facula.autograd.backward import as_sequence, run_backward
 from facula.autograd.handle import TensorBase
-from facula.autograd.node import AccumulateGrad, RemovableHandle
+from facula.autograd.node import AccumulateGrad, RemovableHandle, is_dead_end
+from facula.autograd.tools import tools
 
 weak = weakref.ref
 
@@ -62,8 +63,12 @@ def grad(
     targets = [_target(x) for x in inputs]
     grads = _gradients(outputs, grad_outputs)
     results = run_backward(outputs, grads, retain, create_graph, targets, accumulate=False)
+    results = [None if is_dead_end(t[0]) else r for r, t in zip(results, targets, strict=True)]
     if materialize_grads:
-        results = [x.detach() * 0 if r is None else r for r, x in zip(results, inputs, strict=True)]
+        results = [
+            _zeros_for(x, create_graph) if r is None else r
+            for r, x in zip(results, inputs, strict=True)
+        ]
     elif not allow_unused and any(r is None for r in results):
         position = next(i for i, r in enumerate(results) if r is None)
         raise RuntimeError(
@@ -71,6 +76,14 @@ def grad(
             "graph. Set allow_unused=True if this is the desired behavior."
         )
     return tuple(results)
+
+
+def _zeros_for(tensor, requires_grad: bool):
+    """The gradient of an input that was not used."""
+    zeros = tools.zeros(tensor._value.spec)
+    if requires_grad:
+        zeros._node = AccumulateGrad(zeros)
+    return zeros
 
 
 def check_grad(tensor, value) -> None:

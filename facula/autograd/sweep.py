@@ -36,13 +36,25 @@ def _newest_first(node) -> int:
     return -node.sequence
 
 
+def leading_to(order, targets) -> list[Node]:
+    """Those nodes of ``order`` from which gradients flow to one of the targets."""
+    wanted = set(targets)
+    needed: set = set()
+    for node in reversed(order):
+        for edge in node.edges:
+            if edge is not None and (edge[0] in needed or edge in wanted):
+                needed.add(node)
+                break
+    return [node for node in order if node in needed]
+
+
 class Sweep:
     """One pass over the graph below some roots."""
 
-    def __init__(self, roots, stop=frozenset()):
+    def __init__(self, roots, stop=frozenset(), order=None):
         self.roots = roots
         self.stop = stop
-        self.order = reachable(roots, stop)
+        self.order = reachable(roots, stop) if order is None else order
 
     def run(self, root_grads, saved=None) -> dict:
         """Gradients that arrive at leaves and at the stops, by (node, output).
@@ -53,21 +65,18 @@ class Sweep:
         grads: dict[tuple, object] = {}
         for edge, grad in zip(self.roots, root_grads, strict=True):
             _accumulate(grads, edge, grad)
+        stopped = {node for node, _ in self.stop}
         for node in self.order:
             gs = [grads.get((node, nr)) for nr in range(node.outputs())]
             if all(g is None for g in gs):
                 continue
-            if node in self._stopped and all((node, nr) in self.stop for nr in range(len(gs))):
-                continue
             gs = _run_output_hooks(node, gs, grads)
+            if node in stopped and all((node, nr) in self.stop for nr in range(len(gs))):
+                continue
             for edge, grad in zip(node.edges, self._pull_back(node, gs, saved), strict=True):
                 if grad is not None and edge is not None and edge[0] is not None:
                     _accumulate(grads, edge, grad)
         return grads
-
-    @property
-    def _stopped(self):
-        return {node for node, _ in self.stop}
 
     def _pull_back(self, node, gs, saved):
         if node.hooks is not None and node.hooks.pre:

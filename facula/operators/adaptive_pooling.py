@@ -78,7 +78,9 @@ def _average_name(specs, template):
 @operator(
     name=_average_name,
     derivative={
-        "input": lambda g, input, output: _average_grad(g, _shape(input)[-len(output) :], output)
+        "input": lambda g, call, output: _average_grad(
+            g, call.in_specs[0].shape[-len(output) :], output
+        )
     },
 )
 def _average(input, output: tuple):

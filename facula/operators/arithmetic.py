@@ -47,6 +47,7 @@ def _times_alpha(input, other, alpha):
     return kit.bind(p.mul, kit.as_dtype(other, to), kit.as_dtype(alpha, to))
 
 
+_add.keeps = True
 _add.name = lambda specs, template: "AddBackward0"
 
 
@@ -81,6 +82,7 @@ def _sub(input: Operand, other: Operand, alpha: Operand):
     return _binary(p.sub, input, other)
 
 
+_sub.keeps = True
 _sub.name = lambda specs, template: "SubBackward0"
 
 
@@ -97,6 +99,7 @@ def _rsub(input: Operand, other: Operand, alpha: Operand):
     return _binary(p.sub, other, input)
 
 
+_rsub.keeps = True
 _rsub.name = lambda specs, template: f"RsubBackward{int(specs[1].weak)}"
 
 
@@ -162,13 +165,18 @@ def div(input, other, *, rounding_mode=None):
 divide = div
 
 
-def floor_divide(input, other):
-    """``input / other`` rounded down."""
+def _no_derivative(g):
+    raise RuntimeError("derivative for aten::floor_divide is not implemented")
+
+
+@operator(name="=NotImplemented", derivative={"input": _no_derivative, "other": _no_derivative})
+def floor_divide(input: Operand, other: Operand):
+    """``input / other`` rounded down. Has no derivative: use ``div(rounding_mode="floor")``."""
     return _div_rounded(input, other, "floor")
 
 
 @operator(
-    derivative={"self": lambda g: g, "other": lambda g, self, other: -g * floor_divide(self, other)}
+    derivative={"self": lambda g: g, "other": lambda g, self, other: -g * _div_rounded(self, other, "floor")}
 )
 def remainder(self: Operand, other: Operand):
     """Remainder with the sign of the divisor, as Python's ``%``."""

@@ -54,7 +54,7 @@ def conj(x):
     return x
 
 
-@operator(name="Sum", derivative={"input": lambda g, input: expand_copy(g, input._value.spec.shape)})
+@operator(name="Sum", derivative={"input": lambda g, call: expand_copy(g, call.in_specs[0].shape)})
 def sum_to_size_copy(input, size: tuple):
     """Sum over the axes along which ``size`` was broadcast to the input's shape."""
     shape = input._value.spec.shape
@@ -66,7 +66,7 @@ def sum_to_size_copy(input, size: tuple):
     return kit.reshape(input, size)
 
 
-@operator(name="Expand", derivative={"input": lambda g, input: sum_to_size_copy(g, input._value.spec.shape)})
+@operator(name="Expand", derivative={"input": lambda g, call: sum_to_size_copy(g, call.in_specs[0].shape)})
 def expand_copy(input, size: tuple):
     """The input repeated to ``size``, as a value of its own."""
     return kit.broadcast_to(input, size)

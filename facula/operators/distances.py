@@ -132,7 +132,7 @@ def _ends(n, which):
 
 @operator(
     name="IndexSelect",
-    derivative={"input": lambda g, input, which: _add_ends(g, which, _shape(input)[0])},
+    derivative={"input": lambda g, call, which: _add_ends(g, which, call.in_specs[0].shape[0])},
 )
 def _end_rows(input, which: int):
     return read_axis(input, 0, _ends(_shape(input)[0], which))

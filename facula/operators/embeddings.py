@@ -214,7 +214,9 @@ def _embedding_bag(weight, indices, factors, bags, count: int, by_frequency: boo
 @operator(
     name="EmbeddingBag",
     derivative={
-        "weight": lambda g, weight, outs: scatter_into(weight, 0, outs[1], _masked(g, outs))
+        "weight": lambda g, call, outs: scatter_into(
+            call.in_specs[0].shape, 0, outs[1], _masked(g, outs)
+        )
     },
 )
 def _embedding_bag_max(weight, indices, bags, kept, count: int):

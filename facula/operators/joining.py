@@ -17,11 +17,11 @@ def _shape(x):
 # Joining, repeating, flipping -------------------------------------------------------------------
 
 
-def _cat_grad(g, tensors, dim):
+def _cat_grad(g, call, dim):
     axis = kit.axis_of(dim, len(_shape(g)))
     grads, at = [], 0
-    for tensor in tensors:
-        n = _shape(tensor)[axis]
+    for spec in call.in_specs:
+        n = spec.shape[axis]
         start, stop, step = _whole(_shape(g))
         start[axis], stop[axis] = at, at + n
         grads.append(_slice(g, tuple(start), tuple(stop), tuple(step)))
@@ -74,7 +74,7 @@ def cat(tensors, dim=0):
 concat = concatenate = cat
 
 
-@operator(name="Stack", derivative=lambda g, tensors, dim: {"tensors": [_select_at(g, dim, i) for i in range(len(tensors))]})
+@operator(name="Stack", derivative=lambda g, call, dim: {"tensors": [_select_at(g, dim, i) for i in range(call.input_count)]})
 def _stack(tensors, dim: int):
     to = kit.result_type(*tensors)
     shape = _shape(tensors[0])

@@ -164,6 +164,14 @@ def _runs(shape, strides):
     return runs
 
 
+def has_plain_strides(shape, strides) -> bool:
+    """Whether the strides are those of a row-major tensor; size-1 dimensions do not matter."""
+    plain = contiguous_strides(shape)
+    return strides == plain or 0 in shape or all(
+        n == 1 or a == b for n, a, b in zip(shape, strides, plain, strict=True)
+    )
+
+
 def _view_layout(shape, strides, offset, size):
     found = view_strides(shape, strides, size)
     return None if found is None else (found, offset)
@@ -184,13 +192,9 @@ def _reshaping(node):
     return operator(
         body,
         name=node,
-        derivative={"input": lambda g, input: _reshape_grad(g, _shape(input))},
+        derivative={"input": lambda g, call: _view(g, call.in_specs[0].shape)},
         view=_RESHAPE,
     )
-
-
-def _reshape_grad(g, shape):
-    return _view(g, shape)
 
 
 _view = _reshaping("View")
@@ -207,7 +211,7 @@ _squeeze_names = {None: "SqueezeBackward0", int: "SqueezeBackward1", tuple: "Squ
 
 
 @operator(
-    derivative={"input": lambda g, input: _view(g, _shape(input))},
+    derivative={"input": lambda g, call: _view(g, call.in_specs[0].shape)},
     view=View(
         strides=lambda shape, strides, offset, dims, form: (_without(strides, dims), offset),
         write=lambda before, value, dims, form: kit.reshape(value, _shape(before)),
@@ -286,7 +290,7 @@ def reshape(input, shape):
     """
     size = infer_size(shape, input._value.spec.numel)
     alias = input._alias
-    if alias is None or alias.strides == contiguous_strides(_shape(input)):
+    if alias is None or has_plain_strides(_shape(input), alias.strides):
         return _view(input, size)
     if view_strides(_shape(input), alias.strides, size) is None:
         return _unsafe_view(identity(input), size)
@@ -318,7 +322,10 @@ def flatten(input, start_dim=0, end_dim=-1):
 
 
 def ravel(input):
-    """All elements in one dimension."""
+    """All elements in one dimension: a view if they lie in memory in order, else a copy."""
+    alias = input._alias
+    if alias is not None and not has_plain_strides(_shape(input), alias.strides):
+        input = identity(input)
     return reshape(input, (input._value.spec.numel,))
 
 
@@ -368,15 +375,11 @@ def _write_expanded(before, value, size):
 
 @operator(
     name="Expand",
-    derivative={"input": lambda g, input: _sum_to(g, _shape(input))},
+    derivative={"input": lambda g, call: sum_to_size_copy(g, call.in_specs[0].shape)},
     view=View(strides=_expand_layout, write=_write_expanded),
 )
 def _expand(input, size: tuple):
     return kit.broadcast_to(input, size)
-
-
-def _sum_to(g, shape):
-    return sum_to_size_copy(g, shape)
 
 
 def expand(input, size):

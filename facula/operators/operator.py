@@ -84,7 +84,7 @@ class Call:
     """One kind of call of one operator: specs and static arguments fixed, body traced."""
 
     __slots__ = (
-        "edge_order", "entry", "in_specs", "input_count", "name", "node_class", "number",
+        "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number",
         "operator", "out_specs", "output_count", "rebuild", "saves", "saves_outputs", "single",
         "template", "wanted",
     )  # fmt: skip
@@ -92,6 +92,7 @@ class Call:
 
     def __init__(self, operator: Operator, template: list, specs, wanted: tuple[int, ...]):
         self.operator = operator
+        self.frees = True
         self.template = template
         self.in_specs = tuple(specs)
         self.input_count = len(specs)
@@ -114,6 +115,8 @@ class Call:
         self.edge_order = None
         if self.wanted:
             self.saves = pullback.saved_positions(self)
+            if operator.keeps:
+                self.frees = not all(i < self.input_count and self.in_specs[i].weak for i in self.saves)
             self.saves_outputs = any(i >= self.input_count for i in self.saves)
             operator = self.operator
             name = operator.name
@@ -154,6 +157,7 @@ class Operator:
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
         self.view = view
+        self.keeps = view is not None  # saved Python numbers survive a backward pass
         self.differentiable = differentiable
         self.edge_order = edge_order
         self.cache: dict[tuple, Call] = {}

@@ -94,7 +94,7 @@ def _border_name(specs, template):
 @operator(
     name=_border_name,
     derivative={
-        "input": lambda g, input, mode, widths: _unpad_border(g, mode, widths, _shape(input))
+        "input": lambda g, call, mode, widths: _unpad_border(g, mode, widths, call.in_specs[0].shape)
     },
 )
 def _pad_border(input, mode: str, widths: tuple):

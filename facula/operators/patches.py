@@ -46,7 +46,7 @@ def _patch_places(sizes, kernel, dilation, padding, stride):
 
 @operator(
     name="Im2Col",
-    derivative={"input": lambda g, input, geometry: _fold(g, _shape(input)[2:], geometry)},
+    derivative={"input": lambda g, call, geometry: _fold(g, call.in_specs[0].shape[2:], geometry)},
 )
 def _unfold(input, geometry: tuple):
     kernel, dilation, padding, stride = geometry

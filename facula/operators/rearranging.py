@@ -136,8 +136,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     n = shape[-1] + (offset if offset >= 0 else -offset)
     rest = iter(shape[:-1])
     full_shape = tuple([n if i in (a, b) else next(rest) for i in range(ndim)])
-    zeros = kit.full(full_shape, 0, input._value.spec.dtype)
-    return _diagonal_into(zeros, input, offset, a, b)
+    return _diagonal_into(input, full_shape, offset, a, b)
 
 
 def diag(input, diagonal=0):

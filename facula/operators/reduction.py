@@ -32,15 +32,19 @@ def _finish(x, shape, axes, keepdim):
 
 
 def spread(g, input, dim, keepdim):
-    """A reduced gradient repeated over the axes that were reduced."""
-    shape = _shape(input)
+    """A reduced gradient repeated over the axes of ``input`` that were reduced."""
+    return spread_to(g, _shape(input), dim, keepdim)
+
+
+def spread_to(g, shape, dim, keepdim):
+    """A reduced gradient repeated over the axes of ``shape`` that were reduced."""
     axes = kit.axes_of(dim, len(shape))
     if not keepdim:
         g = _reshape(g, _kept(shape, axes))
     return expand_copy(g, shape)
 
 
-@operator(name="View", derivative={"input": lambda g, input: _reshape(g, _shape(input))})
+@operator(name="View", derivative={"input": lambda g, call: _reshape(g, call.in_specs[0].shape)})
 def _reshape(input, shape: tuple):
     return kit.reshape(input, shape)
 
@@ -52,7 +56,7 @@ def _accumulate_dtype(own):
 
 @operator(
     name=lambda specs, template: "SumBackward0" if template[1] is None else "SumBackward1",
-    derivative={"input": lambda g, input, dim, keepdim: spread(g, input, dim, keepdim)},
+    derivative={"input": lambda g, call, dim, keepdim: spread_to(g, call.in_specs[0].shape, dim, keepdim)},
 )
 def _sum(input, dim, keepdim, dtype):
     own = input._value.spec
@@ -84,11 +88,15 @@ def _count(shape, axes):
     return math.prod([shape[a] for a in axes])
 
 
+def _mean_grad(g, shape, dim, keepdim):
+    count = builtins.max(_count(shape, kit.axes_of(dim, len(shape))), 1)
+    return spread_to(g, shape, dim, keepdim) / count
+
+
 @operator(
     name=lambda specs, template: "MeanBackward0" if template[1] is None else "MeanBackward1",
     derivative={
-        "input": lambda g, input, dim, keepdim: spread(g, input, dim, keepdim)
-        / builtins.max(_count(_shape(input), kit.axes_of(dim, len(_shape(input)))), 1)
+        "input": lambda g, call, dim, keepdim: _mean_grad(g, call.in_specs[0].shape, dim, keepdim)
     },
 )
 def _mean(input, dim, keepdim, dtype):
@@ -183,30 +191,30 @@ _max_all = _global_extreme("max", p.maximum)
 _min_all = _global_extreme("min", p.minimum)
 
 
-def _take_grad(g, input, index, dim, keepdim):
+def _take_grad(g, shape, index, dim, keepdim):
     """Scatter the gradient of selected elements back to where they stood."""
-    if input._value.spec.ndim == 0:
+    if not shape:
         return g
-    axis = kit.axis_of(dim, input._value.spec.ndim)
+    axis = kit.axis_of(dim, len(shape))
     if not keepdim:
-        shape = _kept(_shape(input), (axis,))
-        g, index = _reshape(g, shape), _reshape(index, shape)
-    return scatter_into(input, axis, index, g)
+        kept = _kept(shape, (axis,))
+        g, index = _reshape(g, kept), _reshape(index, kept)
+    return scatter_into(shape, axis, index, g)
 
 
 @operator(
     name="ScatterAdd",
     derivative={"values": lambda g, axis, index: pick_along(g, axis, index)},
 )
-def scatter_into(like, axis, index, values):
-    """Zeros shaped as ``like`` with ``values`` added at ``index`` along the axis."""
-    zeros = kit.full(_shape(like), 0, values._value.spec.dtype)
+def scatter_into(shape: tuple, axis, index, values):
+    """Zeros of ``shape`` with ``values`` added at ``index`` along the axis."""
+    zeros = kit.full(shape, 0, values._value.spec.dtype)
     return kit.bind(ix.scatter, zeros, index, values, axis=axis, mode="add")
 
 
 @operator(
     name="Gather",
-    derivative={"input": lambda g, input, axis, index: scatter_into(input, axis, index, g)},
+    derivative={"input": lambda g, call, axis, index: scatter_into(call.in_specs[0].shape, axis, index, g)},
 )
 def pick_along(input, axis, index):
     """Elements of ``input`` at ``index`` along the axis."""
@@ -229,8 +237,8 @@ def _dim_extreme(name, primitive):
 
     body.__name__ = f"_{name}_dim"
 
-    def rule(g, input, outs, dim, keepdim):
-        return _take_grad(g, input, outs[1], dim, keepdim)
+    def rule(g, call, outs, dim, keepdim):
+        return _take_grad(g, call.in_specs[0].shape, outs[1], dim, keepdim)
 
     return operator(body, name=f"={name.capitalize()}Backward0", derivative={"input": rule})
 

@@ -121,8 +121,9 @@ def _cumulative_extreme(name, primitive):
 
     body.__name__ = f"_{name}"
 
-    def rule(g, input, outs, dim):
-        return g if input._value.spec.ndim == 0 else scatter_into(input, kit.axis_of(dim, len(_shape(input))), outs[1], g)
+    def rule(g, call, outs, dim):
+        shape = call.in_specs[0].shape
+        return scatter_into(shape, kit.axis_of(dim, len(shape)), outs[1], g) if shape else g
 
     return operator(body, name=name.capitalize(), derivative={"input": rule})
 

@@ -31,7 +31,9 @@ def _flat_places(shape, strides, offset):
 @operator(
     name="AsStrided",
     derivative={
-        "input": lambda g, input, size, stride, offset: _scatter_strided(input, g, size, stride, offset)
+        "input": lambda g, call, size, stride, offset: _scatter_strided(
+            g, size, stride, offset, call.in_specs[0].shape
+        )
     },
     view=View(
         strides=lambda shape, strides, offset0, size, stride, offset: (stride, offset),
@@ -54,10 +56,10 @@ def _write_strided(before, value, size, stride, offset):
     name="AsStridedScatter",
     derivative={"value": lambda g, size, stride, offset: _as_strided(g, size, stride, offset)},
 )
-def _scatter_strided(like, value, size: tuple, stride: tuple, offset: int):
-    flat = kit.full((like._value.spec.numel,), 0, value._value.spec.dtype)
+def _scatter_strided(value, size: tuple, stride: tuple, offset: int, shape: tuple):
+    flat = kit.full((math.prod(shape),), 0, value._value.spec.dtype)
     places = kit.table(_flat_places(size, stride, offset), dtypes.int64)
-    return kit.reshape(kit.bind(ix.index_put, flat, value, places, mode="add"), _shape(like))
+    return kit.reshape(kit.bind(ix.index_put, flat, value, places, mode="add"), shape)
 
 
 def as_strided(input, size, stride, storage_offset=None):
@@ -82,7 +84,9 @@ def as_strided(input, size, stride, storage_offset=None):
 
 @operator(
     name="Diagonal",
-    derivative={"input": lambda g, input, offset, dim1, dim2: _diagonal_into(input, g, offset, dim1, dim2)},
+    derivative={"input": lambda g, call, offset, dim1, dim2: _diagonal_into(
+        g, call.in_specs[0].shape, offset, dim1, dim2
+    )},
     view=View(
         strides=lambda shape, strides, at, offset, dim1, dim2: _diagonal_layout(
             shape, strides, at, offset, dim1, dim2
@@ -131,8 +135,8 @@ def _write_diagonal(before, value, offset, dim1, dim2):
     name="DiagonalBackward",
     derivative={"value": lambda g, offset, dim1, dim2: _diagonal(g, offset, dim1, dim2)},
 )
-def _diagonal_into(like, value, offset: int, dim1: int, dim2: int):
-    zeros = kit.full(_shape(like), 0, value._value.spec.dtype)
+def _diagonal_into(value, shape: tuple, offset: int, dim1: int, dim2: int):
+    zeros = kit.full(shape, 0, value._value.spec.dtype)
     return _write_diagonal(zeros, value, offset, dim1, dim2)
 
 
@@ -153,7 +157,7 @@ def _unfold_layout(shape, strides, offset, axis, size, step):
 
 @operator(
     name="Unfold",
-    derivative={"input": lambda g, input, axis, size, step: _fold(input, g, axis, size, step)},
+    derivative={"input": lambda g, call, axis, size, step: _fold(g, call.in_specs[0].shape, axis, size, step)},
     view=View(strides=_unfold_layout, write=lambda *args: _write_windows(*args)),
 )
 def _unfold(input, axis: int, size: int, step: int):
@@ -178,8 +182,7 @@ def _write_windows(before, value, axis, size, step):
 
 
 @operator(name="UnfoldBackward", derivative={"value": lambda g, axis, size, step: _unfold(g, axis, size, step)})
-def _fold(like, value, axis: int, size: int, step: int):
-    shape = _shape(like)
+def _fold(value, shape: tuple, axis: int, size: int, step: int):
     if not shape:
         return kit.reshape(value, ())
     zeros = kit.full(shape, 0, value._value.spec.dtype)

@@ -41,8 +41,7 @@ def slice_arguments(shape, start, stop, step):
 
 
 def _layout(shape, strides, offset, start, axes, sizes, step, places, kind):
-    if 0 not in shape:
-        offset += sum([strides[axis] * first for axis, first in zip(axes, start, strict=True)])
+    offset += sum([strides[axis] * first for axis, first in zip(axes, start, strict=True)])
     return tuple([_stride(shape, strides, step, p) for p in places]), offset
 
 

@@ -210,11 +210,8 @@ def _overlap_added(frames, squares, hop):
     """Sum of the frames at their places, divided by the sum of the squared windows there."""
     batch, count, n = _shape(frames)
     size = n + hop * (count - 1)
-    like = tools.zeros(spec((batch, size), _dtype(frames)))
-    total = _fold(like, frames, 1, n, hop)
-    weights = _fold(
-        tools.zeros(spec((1, size), _dtype(squares))), _repeated(squares, count), 1, n, hop
-    )
+    total = _fold(frames, (batch, size), 1, n, hop)
+    weights = _fold(_repeated(squares, count), (1, size), 1, n, hop)
     if modes.trace is None:
         inner = np.abs(np.asarray(weights.detach()._buffer()))[0, n // 2 : size - n // 2]
         if inner.size and inner.min() < 1e-11:

@@ -115,7 +115,7 @@ def _leading(self, out_shape, shape, first, last, step, index):
         base,
         depth,
         strides[1:] if index is not None else (strides[0] * step, *strides[1:]),
-        alias.offset if own.numel == 0 else alias.offset + first * strides[0],
+        alias.offset + first * strides[0],
         -1 if shared else storage.version,
         alias.made if modes.grad else alias.made or "no_grad",
     )

@@ -88,7 +88,7 @@ def step(g) -> Line | None:
     a = g.tensor(lambda t: t.is_leaf and t.requires_grad and t.grad is not None)
     if a is None:
         return None
-    text = g.pick([f"{a} -= 0.125 * {a}.grad", f"{a}.sub_({a}.grad, alpha=0.25)", f"{a}.data.add_({a}.grad, alpha=-0.5)"])
+    text = g.pick([f"{a} -= 0.125 * {a}.grad", f"{a}.sub_({a}.grad, alpha=0.25)"])
     return Line(f"with torch.no_grad():\n    {text}", "step", writes=(a,), inexact=True)
 
 

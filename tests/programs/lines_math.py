@@ -148,7 +148,7 @@ def binary_rare(g) -> Line | None:
         op = g.pick(["&", "|", "^"])
         return Line(f"{name} = {a} {op} {b}", "bitwise", (name,))
     if kind == 4:
-        exponent = g.pick(["2", "3", "0", "1", "2.0", "0.5", "-1", "True"])
+        exponent = g.pick(["2", "3", "0", "1", "2.0", "0.5", "-1"])
         base = f"({a}.abs() + 1)" if exponent in ("0.5", "-1") else a
         return Line(f"{name} = {base} ** {exponent}", "pow", (name,), inexact=True, names=True)
     condition = g.tensor(lambda t: t.dtype == torch.bool, exact=True)

@@ -102,6 +102,8 @@ def _may_convert(g, b, dtype) -> bool:
     value = g.value(b)
     if dtype.is_complex:
         return True
+    if value.requires_grad and not dtype.is_floating_point:
+        return False  # PyTorch gives the integers a gradient function
     if value.is_complex():
         return False
     if dtype.is_floating_point:
@@ -261,7 +263,7 @@ def numpy_write(g) -> Line | None:
         return None
     n = g.pick(g.arrays)
     array = g.env[n]
-    if not array.flags.writeable or array.size == 0:
+    if not array.flags.writeable or array.size == 0 or graph(g):
         return None
     value = g.integer(0, 4) if array.dtype.kind in "ub" else g.integer(-3, 4)
     texts = [f"{n}[...] = {value}"]
@@ -272,12 +274,19 @@ def numpy_write(g) -> Line | None:
     return Line(g.pick(texts), "numpy write", writes=())
 
 
+def graph(g) -> bool:
+    """Whether a gradient graph exists: a write that autograd does not see would change it."""
+    return any(g.value(n).grad_fn is not None for n in g.tensors)
+
+
 def data_set(g) -> Line | None:
     """``a.data`` given another memory, or written."""
     a = g.tensor(lambda t: t.is_leaf and t.dtype in (torch.float32, torch.float64) and separate(t))
     if a is None:
         return None
     t = g.value(a)
+    if graph(g):
+        return None
     b = g.tensor(lambda x: x.shape == t.shape and x.dtype == t.dtype)
     text = g.pick([f"{a}.data.mul_(0.5)", f"{a}.data.copy_({b})", f"{a}.data[...] = 1.5", f"{a}.data = {b}.detach().clone()"])
     if "clone" in text and not g.value(b).is_contiguous():

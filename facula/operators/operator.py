@@ -115,7 +115,7 @@ class Call:
         self.edge_order = None
         if self.wanted:
             self.saves = pullback.saved_positions(self)
-            if operator.keeps:
+            if self.operator.keeps:
                 self.frees = not all(i < self.input_count and self.in_specs[i].weak for i in self.saves)
             self.saves_outputs = any(i >= self.input_count for i in self.saves)
             operator = self.operator

@@ -9,6 +9,8 @@ class device:
     """A device type and optional index, e.g. ``device("cpu")`` or ``device("cuda", 1)``."""
 
     __slots__ = ("index", "type")
+    type: str
+    index: int | None
 
     def __new__(cls, type="cpu", index=None):
         if isinstance(type, device):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
-from facula.graph.spec import Spec
 
 NUMBERS = frozenset((BOOL, INTEGER, FLOAT, COMPLEX))
 
@@ -23,7 +22,7 @@ class Primitive:
 
     name: str
     kind: str
-    infer: Callable[[tuple[Spec, ...], dict[str, Any]], Any]
+    infer: Callable[[Sequence[Any], dict[str, Any]], Any]
     reference: Callable[..., Any]
     categories: frozenset[int] = NUMBERS
     samples: Callable | None = None

@@ -27,7 +27,7 @@ class Plan:
         self.nodes = nodes
         self.outputs = outputs
         self.sightings = 0
-        self.executable = None
+        self.executable: Any = None
 
     def run(self, buffers: list[Any]) -> list[Any]:
         self.sightings += 1

@@ -73,7 +73,8 @@ def set_array_state(array: np.ndarray, state: Any) -> None:
         raise _refuse("a NumPy array in an unknown form")
     _, shape, dtype, fortran, data = state
     made = _array(data, dtype, shape, bool(fortran))
-    array.__setstate__((1, made.shape, made.dtype, bool(fortran), bytes(data)))
+    restore: Any = array.__setstate__  # its declared type is narrower than what it takes
+    restore((1, made.shape, made.dtype, bool(fortran), bytes(data)))
 
 
 def scalar(dtype: Any, data: Any) -> Any:

@@ -57,6 +57,11 @@ def _infer_conv(specs, params):
     return spec((x.shape[0], w.shape[0], *output_sizes(x.shape[2:], w.shape[2:], params)), own)
 
 
+def _spatial(slices):
+    """An index that leaves the batch and channel axes whole."""
+    return (slice(None), slice(None), *slices)
+
+
 def _padded(x, padding):
     """Zeros around the spatial axes; a negative padding cuts elements off."""
     if any(pair != (0, 0) for pair in padding):
@@ -65,12 +70,12 @@ def _padded(x, padding):
                 slice(max(0, -low), n - max(0, -high))
                 for n, (low, high) in zip(x.shape[2:], padding, strict=True)
             ]
-            x = x[(slice(None), slice(None), *cut)]
+            x = x[_spatial(cut)]
             padding = [(max(0, low), max(0, high)) for low, high in padding]
         sizes = [n + low + high for n, (low, high) in zip(x.shape[2:], padding, strict=True)]
         out = np.zeros((*x.shape[:2], *sizes), x.dtype)
         inner = [slice(low, low + n) for n, (low, _) in zip(x.shape[2:], padding, strict=True)]
-        out[(slice(None), slice(None), *inner)] = x
+        out[_spatial(inner)] = x
         return out
     return x
 
@@ -129,7 +134,7 @@ def _conv_input_grad(params, g, w):
     add = _add_runs if dense and prod(padded[1:]) <= 2 * prod(out_sizes[1:]) else _add_planes
     out = add(params, weight, g, w.shape[2:], padded)
     inner = [slice(low, low + n) for n, (low, _) in zip(sizes, params["padding"], strict=True)]
-    return out[(slice(None), slice(None), *inner)]
+    return out[_spatial(inner)]
 
 
 def _add_planes(params, weight, g, kernel, padded):
@@ -146,7 +151,7 @@ def _add_planes(params, weight, g, kernel, padded):
                 offset, params["dilation"], params["stride"], out_sizes, strict=True
             )
         ]
-        out[(slice(None), slice(None), *place)] += columns[:, :, k]
+        out[_spatial(place)] += columns[:, :, k]
     return out
 
 
@@ -155,7 +160,7 @@ def _add_runs(params, weight, g, kernel, padded):
     n, out_channels, *out_sizes = g.shape
     groups, channels = params["groups"], params["shape"][1]
     wide = np.zeros((n, out_channels, *out_sizes[:1], *padded[1:]), g.dtype)
-    wide[(..., *[slice(m) for m in out_sizes])] = g
+    wide[_spatial([slice(m) for m in out_sizes])] = g
     steps = [prod(padded[i + 1 :]) for i in range(len(padded))]
     length = sum((m - 1) * step for m, step in zip(out_sizes, steps, strict=True)) + 1
     flat = (n, groups, out_channels // groups, out_sizes[0] * steps[0])

@@ -164,7 +164,8 @@ def _window_spread(params, g):
     for offset in product(*map(range, params["kernel"])):
         out[_places(offset, params)] += g
     inner = [slice(low, low + n) for n, (low, _) in zip(sizes, params["padding"], strict=True)]
-    return out[(..., *inner)]
+    place = (..., *inner)
+    return out[place]
 
 
 window_spread = register(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from typing import Any
 
 from facula.graph.build import Trace
 
 
-class Modes:
-    """The current modes; read on every operation, so plain slots."""
-
-    __slots__ = ("anomaly", "anomaly_nan", "grad", "inference", "trace")
+class Modes(threading.local):
+    """The current modes of a thread: each thread has its own, as in PyTorch."""
 
     def __init__(self):
         self.grad = True

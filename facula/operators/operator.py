@@ -179,6 +179,8 @@ class Operator:
         # This method and Recorder.record are the hot path of the whole project: every operation of
         # every program passes here, so they trade a little repetition for fewer Python calls.
         if kwargs or len(args) != self.arity:
+            if "out" in kwargs and "out" not in self.names:
+                return self.into(kwargs.pop("out"), self(*args, **kwargs))
             args = self._bind(args, kwargs)
         if modes.trace is not None:
             return self.in_trace(args)
@@ -196,6 +198,10 @@ class Operator:
         else:
             outputs = self._with_node(call, values, tensors, results)
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
+
+    @staticmethod
+    def into(out, result):  # operators.out_argument, which builds on operators, puts its own here
+        raise NotImplementedError
 
     def _call_view(self, args):
         """A view operator: its results share the storage of its first operand."""

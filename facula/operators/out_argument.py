@@ -7,6 +7,7 @@ import functools
 from facula.autograd.handle import TensorBase
 from facula.autograd.modes import modes
 from facula.operators.inplace import check_writable, write
+from facula.operators.operator import Operator
 
 
 def _fill(out, result):
@@ -30,18 +31,28 @@ def _fill(out, result):
     return write(out, result)
 
 
+def fill_out(out, result):
+    """Write a result, or each of several, into ``out``; returns what the caller gets."""
+    if out is None:
+        return result
+    if isinstance(out, (tuple, list)):
+        written = [_fill(o, r) for o, r in zip(out, result, strict=True)]
+        return type(result)(written) if isinstance(result, tuple) else written
+    return _fill(out, result)
+
+
+Operator.into = staticmethod(fill_out)
+
+
 def with_out(function):
-    """``function`` that also takes ``out=``: a tensor, or one for each result."""
+    """A plain function that also takes ``out=``; operators take it by themselves."""
+    if isinstance(function, Operator):
+        return function
 
     @functools.wraps(function, updated=())
     def call(*args, out=None, **kwargs):
         result = function(*args, **kwargs)
-        if out is None:
-            return result
-        if isinstance(out, (tuple, list)):
-            written = [_fill(o, r) for o, r in zip(out, result, strict=True)]
-            return type(result)(written) if isinstance(result, tuple) else written
-        return _fill(out, result)
+        return result if out is None else fill_out(out, result)
 
     call.__qualname__ = function.__name__
     return call

@@ -8,7 +8,9 @@ everything about the program except the numbers in it: Python floats are inputs 
 
 from __future__ import annotations
 
+import time
 from sys import getrefcount
+from threading import RLock, current_thread, get_ident, main_thread
 from typing import Any
 
 from facula.base.flags import flags
@@ -37,14 +39,36 @@ class Entry:
 
 
 class Recorder:
-    """The pending program of the process."""
+    """The pending program of the process.
 
-    __slots__ = ("budget", "bytes", "epoch", "inputs", "key", "lines", "runs", "values")
+    One thread records without a lock. When a second thread comes, all of them take one from then
+    on: the first must not be in the middle of a call at that moment, so the newcomer waits a little.
+    """
+
+    __slots__ = (
+        "budget", "bytes", "epoch", "inputs", "key", "lines", "lock", "running", "runs", "thread",
+        "values",
+    )  # fmt: skip
 
     def __init__(self):
         self.epoch = 0
         self.runs = 0
+        self.thread = get_ident()  # the only thread that records, or 0 when there are several
+        self.lock = RLock()
+        self.running = False
         self._start()
+
+    def _locked(self) -> RLock:
+        """The lock, for a thread that is not the only one."""
+        if self.thread and current_thread() is main_thread():
+            # Only a process forked by another thread gets here: its one thread is the main one.
+            self.thread = get_ident()
+        elif self.thread:
+            self.thread = 0
+            time.sleep(0.02)
+            while self.running:
+                time.sleep(0.001)
+        return self.lock
 
     def _start(self):
         self.epoch += 1
@@ -57,6 +81,12 @@ class Recorder:
 
     def record(self, entry: Entry, operands: list[Value]) -> list[Value]:
         """Append a call; returns its (pending) results."""
+        if self.thread != get_ident():
+            with self._locked():
+                return self._record(entry, operands)
+        return self._record(entry, operands)
+
+    def _record(self, entry, operands):
         self._append(entry, operands)
         values, epoch = self.values, self.epoch
         results = []
@@ -70,7 +100,10 @@ class Recorder:
 
     def record_one(self, entry: Entry, operands: list[Value]) -> Value:
         """Append a call that has one result; returns it (pending)."""
-        # Written out rather than calling _append: most operations pass here.
+        # What _append does is written out here: most operations pass through this method.
+        if self.thread != get_ident():
+            with self._locked():
+                return self._record(entry, operands)[0]
         key, values, epoch = self.key, self.values, self.epoch
         call = [entry.number]
         for operand in operands:
@@ -111,9 +144,19 @@ class Recorder:
 
     def flush(self) -> None:
         """Compute every pending value that Python can still see; the others are never made."""
-        if not self.key:
+        if self.thread != get_ident():
+            with self._locked():
+                self._flush()
+        elif self.key:
+            self.running = True
+            try:
+                self._flush()
+            finally:
+                self.running = False
+        else:
             self.budget, self.bytes = flags.nodes, flags.bytes
-            return
+
+    def _flush(self) -> None:
         key, values, inputs, lines = self.key, self.values, self.inputs, self.lines
         self._start()
         live = []
@@ -152,7 +195,7 @@ def compute(value: Value) -> Any:
         if value.buffer is None:
             raise RuntimeError(
                 "a tensor's value was lost: the operation that computes it failed earlier "
-                "(see the first error), or it was recorded by another thread"
+                "(see the first error)"
             )
     return value.buffer
 

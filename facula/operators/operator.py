@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from itertools import count
+from operator import itemgetter
 from types import MethodType
 from typing import Any
 
@@ -85,7 +86,7 @@ class Call:
 
     __slots__ = (
         "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number",
-        "operator", "out_specs", "output_count", "rebuild", "saves", "saves_outputs", "single",
+        "operator", "out_specs", "output_count", "pick", "rebuild", "saves", "saves_outputs", "single",
         "template", "wanted",
     )  # fmt: skip
     _numbers = count()
@@ -118,6 +119,8 @@ class Call:
             if self.operator.keeps:
                 self.frees = not all(i < self.input_count and self.in_specs[i].weak for i in self.saves)
             self.saves_outputs = any(i >= self.input_count for i in self.saves)
+            # itemgetter gives a tuple of two values and more, at half the time of a comprehension
+            self.pick = itemgetter(*self.saves) if len(self.saves) > 1 else None
             operator = self.operator
             name = operator.name
             self.name = name(self.in_specs, self.template) if callable(name) else name
@@ -263,10 +266,13 @@ class Operator:
 
     def _node(self, call, values, tensors, results):
         """The gradient node of a call that was just recorded."""
-        edges = [None if t is None else (t._node, t._nr) for t in tensors]
+        edges = []
+        for t in tensors:
+            edges.append(None if t is None else (t._node, t._nr))
         if call.saves_outputs:
             values = [*values, *results]
-        node = make_node(call.node_class, call, tuple(edges), [values[i] for i in call.saves])
+        saved = call.pick(values) if call.pick is not None else [values[i] for i in call.saves]
+        node = make_node(call.node_class, call, tuple(edges), saved)
         if modes.anomaly:
             node.line = pullback.current_stack()
         return node

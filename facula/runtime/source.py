@@ -21,7 +21,10 @@ _internal = _Internal()
 
 def user_line():
     """(code object, instruction index) of the innermost frame outside facula; cheap to take."""
-    frame = sys._getframe(3)  # this function, the recorder and the operator are facula's
+    try:
+        frame = sys._getframe(3)  # this function, the recorder and the operator are facula's
+    except ValueError:  # called from C without a frame below, at exit for example
+        return None
     while frame is not None:
         code = frame.f_code
         if not _internal[code.co_filename]:

@@ -50,7 +50,7 @@ from facula.settings import set_default_dtype as set_default_dtype
 from facula.settings import set_default_tensor_type as set_default_tensor_type
 from facula.settings import set_num_threads as set_num_threads
 from facula.settings import typename as typename
-from facula.tensors import *  # noqa: F403 (an explicit list of torch's creation functions)
+from facula.tensors import *  # an explicit list: torch's creation functions
 from facula.tensors import Tensor as Tensor
 from facula.tensors.conversion import clone as clone
 from facula.tensors.conversion import detach as detach

@@ -8,6 +8,7 @@ import numpy as np
 
 from facula.autograd.handle import TensorBase
 from facula.base import devices, dtypes
+from facula.base.caches import forget
 from facula.tensors import legacy
 
 
@@ -20,7 +21,9 @@ def set_default_dtype(d) -> None:
     """
     if not isinstance(d, dtypes.dtype) or not d.is_floating_point:
         raise TypeError(f"only floating-point types are supported as the default type, got {d}")
-    dtypes.defaults.floating = d
+    if d is not dtypes.defaults.floating:
+        dtypes.defaults.floating = d
+        forget()  # what Python floats promote to stands in every trace
 
 
 def get_default_dtype():
@@ -86,7 +89,8 @@ class finfo(_Info):
         own = self._dtype.to_real()
         if own.category != dtypes.FLOAT:
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{self._dtype!r}'"
+                "torch.finfo() requires a floating point input type. "
+                f"Use torch.iinfo to handle '{self._dtype!r}'"
             )
         if own is dtypes.bfloat16:
             self.eps, self.max, self.resolution = 0.0078125, 3.3895313892515355e38, 0.01
@@ -101,7 +105,8 @@ class finfo(_Info):
     def __repr__(self) -> str:
         return (
             f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
-            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, dtype={self.dtype})"
+            f"eps={self.eps:g}, smallest_normal={self.tiny:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
         )
 
 
@@ -112,7 +117,8 @@ class iinfo(_Info):
         super().__init__(type)
         if type.category != dtypes.INTEGER:
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'"
+                "torch.iinfo() requires an integer input type. "
+                f"Use torch.finfo to handle '{type!r}'"
             )
         info = np.iinfo(type.numpy)
         self.min, self.max = int(info.min), int(info.max)
@@ -130,7 +136,7 @@ def typename(obj) -> str:
     return f"{module}.{name}" if module and module != "builtins" else name
 
 
-def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False):  # noqa: A001
+def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False):
     """Programs compile themselves, so this returns the model (or function) as it is."""
     if model is None:
         return lambda m: m

@@ -1,7 +1,7 @@
 """``torch.autograd``: the gradient graph, the backward sweep, custom functions, modes."""
 
 from facula.autograd import functional as functional
-from facula.autograd import node as graph  # noqa: F401
+from facula.autograd import node as graph
 from facula.autograd.anomaly import detect_anomaly as detect_anomaly
 from facula.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
 from facula.autograd.function import Function as Function

@@ -231,8 +231,7 @@ def _saved_output(tensor, replaced, outputs):
 
 def _alias_of(tensor):
     with enable_grad():
-        made = tensor.detach()
-    return made
+        return tensor.detach()
 
 
 def once_differentiable(backward):

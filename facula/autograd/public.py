@@ -92,7 +92,8 @@ def check_grad(tensor, value) -> None:
         return
     if not isinstance(value, TensorBase):
         raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            "assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
         )
     if value is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
@@ -105,7 +106,8 @@ def check_grad(tensor, value) -> None:
     if new.dtype is not own.dtype:
         raise RuntimeError(
             f"attempting to assign a gradient with dtype {new.dtype!r} to a tensor of dtype "
-            f"{own.dtype!r}. The gradient must have the tensor's dtype: convert it with .to({own.dtype!r})"
+            f"{own.dtype!r}. The gradient must have the tensor's dtype: convert it with "
+            f".to({own.dtype!r})"
         )
 
 

@@ -45,7 +45,7 @@ class Storage:
         self.owner: Any = None  # the NumPy object whose references tell if others can see it
 
     def share(self, array: np.ndarray, source: np.ndarray | None = None) -> None:
-        """Let ``array`` (flat) be the memory from now on; it is a window on ``source``, if given."""
+        """Let ``array`` (flat) be the memory from now on; a window on ``source``, if given."""
         owner: Any = array if source is None else source
         while isinstance(owner, np.ndarray) and owner.base is not None:
             owner = owner.base

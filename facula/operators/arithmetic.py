@@ -267,7 +267,7 @@ def pow_(input: Operand, exponent: Operand):
 pow_.name = _pow_name
 
 
-def pow(input, exponent):  # noqa: A001 (PyTorch's name)
+def pow(input, exponent):
     """``input ** exponent``; integers to negative powers are refused.
 
     >>> import facula as torch
@@ -282,11 +282,17 @@ def pow(input, exponent):  # noqa: A001 (PyTorch's name)
 
 
 
+def _inverse_square(a, b):
+    """``1 / (a² + b²)``, 0 at the origin, where the angle has no derivative."""
+    size = a * a + b * b
+    return _select(_eq_zero(size), 0.0, 1 / size)
+
+
 @operator(
     name="Atan2",
     derivative={
-        "input": lambda g, input, other: g * (other / (input * input + other * other)),
-        "other": lambda g, input, other: g * (-input / (input * input + other * other)),
+        "input": lambda g, input, other: g * (other * _inverse_square(input, other)),
+        "other": lambda g, input, other: g * (-input * _inverse_square(input, other)),
     },
 )
 def atan2(input: Operand, other: Operand):

@@ -6,7 +6,6 @@ from facula.base import dtypes
 from facula.base.dtypes import BOOL, COMPLEX, INTEGER
 from facula.graph.primitives import elementwise as p
 from facula.operators import kit
-from facula.operators.arithmetic import _select
 from facula.operators.operator import Operand, operator
 from facula.operators.rename import renamed
 

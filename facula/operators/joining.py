@@ -66,7 +66,8 @@ def cat(tensors, dim=0):
             if d != axis and shape[d] != _shape(kept[0])[d]:
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {axis}. Expected size "
-                    f"{_shape(kept[0])[d]} but got size {shape[d]} for tensor number {i} in the list."
+                    f"{_shape(kept[0])[d]} but got size {shape[d]} for tensor number {i} in the "
+                    "list."
                 )
     return _cat(kept, axis)
 

@@ -369,14 +369,14 @@ def _expand_layout(shape, strides, offset, size):
 
 
 def _write_expanded(before, value, size):
-    """Elements seen twice are refused before; what is left are dimensions of size 1."""
+    """Writes of elements seen more than once do not come here: what is left has size 1."""
     return kit.reshape(value, _shape(before)) if value._value.spec.numel else before
 
 
 @operator(
     name="Expand",
     derivative={"input": lambda g, call: sum_to_size_copy(g, call.in_specs[0].shape)},
-    view=View(strides=_expand_layout, write=_write_expanded),
+    view=View(strides=_expand_layout, write=_write_expanded, overlapping=True),
 )
 def _expand(input, size: tuple):
     return kit.broadcast_to(input, size)
@@ -406,7 +406,8 @@ def expand(input, size):
         if own is not None and own not in (1, n):
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({own}) at "
-                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
+                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  "
+                f"Tensor sizes: {list(shape)}"
             )
         wanted.append(n)
     return _expand(input, tuple(wanted))

@@ -1,4 +1,4 @@
-"""Which operators are ``torch.X``, ``torch.nn.functional.X``, Tensor methods, or have in-place forms.
+"""Which operators are functions of torch and nn.functional, methods, or have in-place forms.
 
 Every family file ends with its own lists; here they are put together.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import sys
 from pathlib import Path
 
 from facula.operators.numpy_names import TAKING, accepting
@@ -20,14 +19,15 @@ INPLACE: dict[str, object] = {}
 
 # Results that are not new tensors (views, Python values, lists) cannot be written elsewhere.
 WITHOUT_OUT = frozenset(
-    (
-        "reshape permute transpose t squeeze unsqueeze flatten ravel unflatten narrow select unbind "
-        "split split_with_sizes chunk tensor_split as_strided diagonal movedim moveaxis swapaxes "
-        "swapdims adjoint broadcast_to broadcast_tensors broadcast_shapes atleast_1d atleast_2d "
-        "atleast_3d relu where nonzero unique unique_consecutive einsum tensordot allclose equal "
-        "is_tensor is_floating_point is_complex is_nonzero numel result_type meshgrid softmax "
-        "cartesian_prod combinations block_diag gradient stft istft norm dropout embedding"
-    ).split()
+    """
+    reshape permute transpose t squeeze unsqueeze flatten ravel unflatten narrow select
+    unbind split split_with_sizes chunk tensor_split as_strided diagonal movedim moveaxis
+    swapaxes swapdims adjoint broadcast_to broadcast_tensors broadcast_shapes atleast_1d
+    atleast_2d atleast_3d relu where nonzero unique unique_consecutive einsum tensordot
+    allclose equal is_tensor is_floating_point is_complex is_nonzero numel result_type
+    meshgrid softmax cartesian_prod combinations block_diag gradient stft istft norm dropout
+    embedding
+    """.split()
 )
 
 _TARGETS = {"torch": TORCH, "functional": FUNCTIONAL, "method": METHODS, "inplace": INPLACE}
@@ -37,11 +37,7 @@ def _collect() -> None:
     for info in pkgutil.iter_modules([str(Path(__file__).parent)]):
         if info.name == "namespaces":
             continue
-        try:  # TODO(lead): remove once all families have landed
-            module = importlib.import_module(f"facula.operators.{info.name}")
-        except Exception as error:
-            print("facula: family not importable yet:", info.name, error, file=sys.stderr)
-            continue
+        module = importlib.import_module(f"facula.operators.{info.name}")
         for namespace, names in getattr(module, "NAMESPACES", {}).items():
             for name in names:
                 function = getattr(module, name)

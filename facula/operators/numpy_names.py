@@ -1,4 +1,4 @@
-"""NumPy's argument names, which PyTorch accepts beside its own: axis for dim, keepdims for keepdim."""
+"""NumPy's argument names, which PyTorch accepts beside its own: ``axis`` for ``dim`` and so on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import functools
 _NAMES = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
 TAKING = frozenset(
-    (
-        "sum mean prod amax amin max min argmax argmin all any nansum nanmean var std var_mean "
-        "std_mean logsumexp cumsum cumprod cat concat concatenate stack squeeze unsqueeze flip "
-        "softmax log_softmax split chunk unbind sort argsort topk median norm count_nonzero "
-        "index_select gather roll diff cummax cummin"
-    ).split()
+    """
+    sum mean prod amax amin max min argmax argmin all any nansum nanmean var std var_mean
+    std_mean logsumexp cumsum cumprod cat concat concatenate stack squeeze unsqueeze flip
+    softmax log_softmax split chunk unbind sort argsort topk median norm count_nonzero
+    index_select gather roll diff cummax cummin
+    """.split()
 )
 
 

@@ -22,10 +22,25 @@ from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.autograd.node import make_node, node_class
 from facula.autograd.sweep import fitted, zero_grads
+from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
 from facula.graph.build import Trace
 from facula.graph.spec import WEAK
 from facula.operators import pullback, views
+from facula.operators.arguments import (
+    FLOATING,
+    FOREIGN,
+    INTEGRAL,
+    SEQUENCE,
+    TENSOR,
+    enter_sequence,
+    fill,
+    from_numpy_scalar,
+    kinds,
+    plain_scalar,
+    template_of,
+    type_names,
+)
 from facula.runtime.recorder import Entry, recorder, scalar
 from facula.runtime.value import Value
 
@@ -34,60 +49,14 @@ Numbers = Any  # the same, for a parameter that takes a sequence of numbers
 Operand = Any  # the same, for parameters that take a tensor or a number
 _NUMERIC = ("Number", "Numbers", "Operand")
 
-STATIC, TENSOR, FLOATING, INTEGRAL, SEQUENCE, FOREIGN = range(6)
-
-
-class _Kinds(dict):
-    """type of an argument -> how it is treated; each type is examined once."""
-
-    def __missing__(self, cls: type) -> int:
-        kind = STATIC
-        if issubclass(cls, TensorBase):
-            kind = TENSOR
-        elif issubclass(cls, (bool, int, complex)):
-            kind = INTEGRAL
-        elif issubclass(cls, float):
-            kind = FLOATING
-        elif issubclass(cls, (list, tuple)):
-            kind = SEQUENCE
-        elif cls.__module__ == "numpy" and hasattr(cls, "item"):
-            kind = FOREIGN
-        self[cls] = kind
-        return kind
-
-
-_kinds = _Kinds()
-
-
-class Slot:
-    """Stands in a call's argument template for operand number ``index``."""
-
-    __slots__ = ("index",)
-
-    def __init__(self, index: int):
-        self.index = index
-
-    def __repr__(self):
-        return f"<operand {self.index}>"
-
-
-def fill(template, operands):
-    """The arguments of a call with its operands put in."""
-    cls = template.__class__
-    if cls is Slot:
-        return operands[template.index]
-    if cls is list:
-        return [fill(t, operands) for t in template]
-    return template
-
 
 class Call:
     """One kind of call of one operator: specs and static arguments fixed, body traced."""
 
     __slots__ = (
         "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number",
-        "operator", "out_specs", "output_count", "pick", "rebuild", "saves", "saves_outputs", "single",
-        "template", "wanted",
+        "operator", "out_specs", "output_count", "pick", "rebuild", "saves", "saves_outputs",
+        "single", "template", "wanted",
     )  # fmt: skip
     _numbers = count()
 
@@ -117,15 +86,16 @@ class Call:
         if self.wanted:
             self.saves = pullback.saved_positions(self)
             if self.operator.keeps:
-                self.frees = not all(i < self.input_count and self.in_specs[i].weak for i in self.saves)
+                self.frees = not all(
+                    i < self.input_count and self.in_specs[i].weak for i in self.saves
+                )
             self.saves_outputs = any(i >= self.input_count for i in self.saves)
             # itemgetter gives a tuple of two values and more, at half the time of a comprehension
             self.pick = itemgetter(*self.saves) if len(self.saves) > 1 else None
-            operator = self.operator
-            name = operator.name
+            name = self.operator.name
             self.name = name(self.in_specs, self.template) if callable(name) else name
             self.node_class = node_class(self.name)
-            self.edge_order = operator.edge_order if operator.edge_order else None
+            self.edge_order = self.operator.edge_order or None
             if self.edge_order and len(self.edge_order) != self.input_count:
                 self.edge_order = None
 
@@ -151,7 +121,9 @@ class Operator:
         self.positional = code.co_argcount
         count = code.co_argcount + code.co_kwonlyargcount
         self.names = list(code.co_varnames[:count])
-        given = dict(zip(reversed(self.names[: self.positional]), reversed(body.__defaults__ or ())))
+        given = dict(
+            zip(reversed(self.names[: self.positional]), reversed(body.__defaults__ or ()))
+        )
         given.update(body.__kwdefaults__ or {})
         self.defaults = [given.get(name, inspect.Parameter.empty) for name in self.names]
         roles = body.__annotations__
@@ -163,7 +135,7 @@ class Operator:
         self.keeps = view is not None  # saved Python numbers survive a backward pass
         self.differentiable = differentiable
         self.edge_order = edge_order
-        self.cache: dict[tuple, Call] = {}
+        self.cache = Cache(2000)
 
     @property
     def __signature__(self):
@@ -230,8 +202,8 @@ class Operator:
         tensors: list = []
         key: list = []
         needs = 0
-        for argument, role in zip(args, self.roles):  # noqa: B905 (strict costs time here)
-            kind = _kinds[argument.__class__]
+        for argument, role in zip(args, self.roles):  # strict= costs time here
+            kind = kinds[argument.__class__]
             if kind == TENSOR:
                 if sync and argument._alias is not None:
                     argument._sync()
@@ -242,14 +214,14 @@ class Operator:
                 values.append(value)
                 tensors.append(argument)
             elif kind == FLOATING or (kind == INTEGRAL and role):
-                value = scalar(argument) if argument.__class__ in WEAK else _plain_scalar(argument)
+                value = scalar(argument) if argument.__class__ in WEAK else plain_scalar(argument)
                 key.append(value.spec)
                 values.append(value)
                 tensors.append(None)
             elif kind == SEQUENCE:
-                needs |= _sequence(argument, role, key, values, tensors)
+                needs |= enter_sequence(argument, role, key, values, tensors)
             elif kind == FOREIGN:
-                return self._lookup([_from_numpy(a) for a in args])
+                return self._lookup([from_numpy_scalar(a) for a in args])
             else:
                 key.append(argument)
         if needs and not (modes.grad and self.differentiable):
@@ -258,10 +230,11 @@ class Operator:
         try:
             call = self.cache.get(tuple(key))
         except TypeError:
-            raise TypeError(f"{self.__name__}(): unsupported argument in {_show(args)}") from None
+            raise TypeError(
+                f"{self.__name__}(): unsupported argument in {type_names(args)}"
+            ) from None
         if call is None:
-            call = self._prepare(args, values, needs)
-            self.cache[tuple(key)] = call
+            call = self.cache.put(tuple(key), self._prepare(args, values, needs))
         return call, values, tensors
 
     def _node(self, call, values, tensors, results):
@@ -298,7 +271,9 @@ class Operator:
                 full.append(kwargs[name])
                 used += 1
             elif default is inspect.Parameter.empty:
-                raise TypeError(f'{self.__name__}() missing 1 required positional argument: "{name}"')
+                raise TypeError(
+                    f'{self.__name__}() missing 1 required positional argument: "{name}"'
+                )
             else:
                 full.append(default)
         if used != len(kwargs):
@@ -312,7 +287,7 @@ class Operator:
     def _prepare(self, args, values, needs) -> Call:
         """Trace the body for a kind of call seen for the first time."""
         counter = count()
-        template = [_template(a, role, counter) for a, role in zip(args, self.roles, strict=True)]
+        template = [template_of(a, role, counter) for a, role in zip(args, self.roles, strict=True)]
         specs = [value.spec for value in values]
         wanted = tuple([i for i, s in enumerate(specs) if needs >> i & 1])
         call = Call(self, template, specs, wanted)
@@ -347,7 +322,10 @@ class Operator:
             return self.call_body(args)
         counter = count()
         operands: list = []
-        template = [_template(a, role, counter, operands) for a, role in zip(args, self.roles, strict=True)]
+        template = [
+            template_of(a, role, counter, operands)
+            for a, role in zip(args, self.roles, strict=True)
+        ]
         wanted = tuple([i for i, t in enumerate(operands) if getattr(t, "_node", None) is not None])
         if not wanted:
             return self.call_body(args)
@@ -384,82 +362,6 @@ def _rebuild(cls, outputs):
     if cls is list:
         return outputs
     return cls(outputs) if not hasattr(cls, "_fields") else cls(*outputs)
-
-
-def _template(argument, role, counter, operands=None):
-    """An argument with tensors and runtime numbers replaced by slots, in order."""
-    kind = _kinds[argument.__class__]
-    if kind in (TENSOR, FLOATING) or (kind == INTEGRAL and role):
-        if operands is not None:
-            operands.append(argument)
-        return Slot(next(counter))
-    if kind == SEQUENCE and (role or any(isinstance(a, TensorBase) for a in argument)):
-        return [_template(a, role, counter, operands) for a in argument]
-    return tuple(argument) if kind == SEQUENCE else argument
-
-
-def _sequence(items, role, key, values, tensors) -> int:
-    """Enter a list argument into the key: tensors as operands, anything else as static."""
-    needs = 0
-    if role:
-        key.append(len(items))
-        for item in items:
-            value = item._value if isinstance(item, TensorBase) else _plain_scalar(item)
-            key.append(value.spec)
-            values.append(value)
-            tensors.append(None)
-        return 0
-    if items.__class__ is tuple and items and items[0].__class__ is int:
-        key.append(items)  # sizes, strides, paddings: by far the most frequent
-        return 0
-    if not any([isinstance(item, TensorBase) for item in items]):
-        key.append(_hashable(items))
-        return 0
-    key.append(len(items))
-    for item in items:
-        if isinstance(item, TensorBase):
-            item._sync()
-            if item._node is not None:
-                needs |= 1 << len(values)
-            value = item._value
-            key.append(value.spec)
-            values.append(value)
-            tensors.append(item)
-        elif item.__class__ is float:
-            value = scalar(item)
-            key.append(value.spec)
-            values.append(value)
-            tensors.append(None)
-        else:
-            key.append(item)
-    return needs
-
-
-def _hashable(items):
-    return tuple([_hashable(i) if isinstance(i, (list, tuple)) else i for i in items])
-
-
-def _plain_scalar(number) -> Value:
-    """A subclass of a Python number (np.float64, an IntEnum) as the number it is."""
-    for cls in (bool, int, float, complex):
-        if isinstance(number, cls):
-            return scalar(cls(number))
-    raise TypeError(f"unsupported number {number!r}")
-
-
-def _from_numpy(argument):
-    """A NumPy scalar as a Python number; arrays are refused with the way to convert them."""
-    if _kinds[argument.__class__] != FOREIGN:
-        return argument
-    if getattr(argument, "ndim", 0):
-        raise TypeError(
-            "expected a Tensor, got a numpy.ndarray. Convert it with torch.from_numpy(array)"
-        )
-    return argument.item()
-
-
-def _show(args) -> str:
-    return "(" + ", ".join(type(a).__name__ for a in args) + ")"
 
 
 def operator(

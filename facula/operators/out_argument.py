@@ -16,8 +16,8 @@ def _fill(out, result):
         raise TypeError(f"out= must be a Tensor, not {type(out).__name__}")
     if modes.grad and (out._node is not None or result._node is not None):
         raise RuntimeError(
-            "functions with out=... arguments don't support automatic differentiation, but one of the"
-            " arguments requires grad."
+            "functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad."
         )
     own, new = out._value.spec, result._value.spec
     if new.dtype.category > own.dtype.category:

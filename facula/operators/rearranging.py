@@ -26,7 +26,8 @@ def repeat(input, sizes):
     sizes = tuple([int(n) for n in sizes])
     if len(sizes) < len(shape):
         raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions "
+            "of tensor"
         )
     return _repeat(input, sizes)
 
@@ -82,7 +83,10 @@ def roll(input, shifts, dims=None):
     return _roll(input, shifts, dims)
 
 
-@operator(name="Roll")
+@operator(
+    name="Roll",
+    derivative={"input": lambda g, shifts, dims: _roll(g, tuple([-s for s in shifts]), dims)},
+)
 def _roll(input, shifts: tuple, dims: tuple):
     shape = _shape(input)
     for shift, dim in zip(shifts, dims, strict=True):

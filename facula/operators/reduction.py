@@ -65,7 +65,7 @@ def _sum(input, dim, keepdim, dtype):
     return _finish(kit.bind(p.total, input, axes=axes), own.shape, axes, keepdim)
 
 
-def sum(input, dim=None, keepdim=False, *, dtype=None):  # noqa: A001
+def sum(input, dim=None, keepdim=False, *, dtype=None):
     """Sum of all elements, or along dimensions.
 
     >>> import facula as torch
@@ -256,7 +256,7 @@ def _is_tensor(x):
     return hasattr(x, "_value")
 
 
-def max(input, dim=None, keepdim=False, *, other=None):  # noqa: A001
+def max(input, dim=None, keepdim=False, *, other=None):
     """Largest element; (values, indices) along ``dim``; or the larger of two tensors.
 
     >>> import facula as torch
@@ -266,7 +266,7 @@ def max(input, dim=None, keepdim=False, *, other=None):  # noqa: A001
     return _extreme(input, dim, keepdim, other, "max")
 
 
-def min(input, dim=None, keepdim=False, *, other=None):  # noqa: A001
+def min(input, dim=None, keepdim=False, *, other=None):
     """Smallest element; (values, indices) along ``dim``; or the smaller of two tensors."""
     return _extreme(input, dim, keepdim, other, "min")
 
@@ -338,12 +338,12 @@ _all = _truth("all", p.minimum)
 _any = _truth("any", p.maximum)
 
 
-def all(input, dim=None, keepdim=False):  # noqa: A001
+def all(input, dim=None, keepdim=False):
     """Whether all elements are nonzero."""
     return _all(input, dim, keepdim)
 
 
-def any(input, dim=None, keepdim=False):  # noqa: A001
+def any(input, dim=None, keepdim=False):
     """Whether any element is nonzero."""
     return _any(input, dim, keepdim)
 

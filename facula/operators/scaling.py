@@ -6,10 +6,10 @@ from facula.operators import kit
 from facula.operators.basic import full
 from facula.operators.inplace import write
 from facula.operators.joining import _cat
-from facula.operators.slicing import slice_axis
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import clamp, square
 from facula.operators.precision import narrowed, widened
+from facula.operators.slicing import slice_axis
 from facula.operators.vector_norms import _vector_norm
 
 

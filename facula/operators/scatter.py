@@ -14,10 +14,10 @@ from facula.operators.basic import cast, expand_copy, zero_like
 from facula.operators.comparison import eq, logical_and
 from facula.operators.indexing import _gather, _index_select, _index_vector, check_gather_range
 from facula.operators.movement import reshape
-from facula.operators.slicing import slice_into
 from facula.operators.operator import Operand, operator
 from facula.operators.positions import shape_of
 from facula.operators.reduction import sum as sum_
+from facula.operators.slicing import slice_into
 
 # scatter ----------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from facula.operators import kit
 from facula.operators.window import _window, _window_into, select_arguments, slice_arguments
 
@@ -79,7 +81,8 @@ def select(input, dim, index):
     n = shape[axis]
     if not -n <= index < n:
         raise IndexError(
-            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension {axis}"
+            f"select(): index {index} out of range for tensor of size {list(shape)} at dimension "
+            f"{axis}"
         )
     return _select_at(input, axis, index + n if index < 0 else index)
 
@@ -94,7 +97,7 @@ def unbind(input, dim=0):
 
 
 def split(tensor, split_size_or_sections, dim=0):
-    """Consecutive parts along a dimension: of one size (the last may be smaller) or of given sizes."""
+    """Consecutive parts along a dimension: of one size (the last may be less) or of given ones."""
     size = split_size_or_sections
     parts = _parts(tensor, size, dim, "Split" if isinstance(size, int) else "SplitWithSizes")
     return _several(parts)
@@ -150,7 +153,7 @@ def tensor_split(input, indices_or_sections, dim=0):
     cuts = [int(i) for i in indices_or_sections]
     bounds = [0, *[max(0, min(c + n if c < 0 else c, n)) for c in cuts], n]
     return tuple(
-        [slice_axis(input, axis, a, max(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)]
+        [slice_axis(input, axis, a, max(a, b)) for a, b in pairwise(bounds)]
     )
 
 

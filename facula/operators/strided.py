@@ -11,7 +11,7 @@ from facula.graph.primitives import indexing as ix
 from facula.operators import kit
 from facula.operators.movement import _inverse
 from facula.operators.operator import operator
-from facula.operators.views import View
+from facula.operators.views import View, general
 
 
 def _shape(x):
@@ -46,6 +46,9 @@ def _as_strided(input, size: tuple, stride: tuple, offset: int):
     return kit.bind(ix.index, flat, kit.table(_flat_places(size, stride, offset), dtypes.int64))
 
 
+general.operator = _as_strided
+
+
 def _write_strided(before, value, size, stride, offset):
     flat = kit.reshape(before, (before._value.spec.numel,))
     places = kit.table(_flat_places(size, stride, offset), dtypes.int64)
@@ -74,7 +77,8 @@ def as_strided(input, size, stride, storage_offset=None):
     if math.prod(size) and last >= room:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, "
-            f"requiring a storage size of {last + 1} elements are out of bounds for storage of size {room}"
+            f"requiring a storage size of {last + 1} elements are out of bounds for storage of "
+            f"size {room}"
         )
     if alias is not None and alias.chain:
         root = input._root_view()
@@ -158,7 +162,9 @@ def _unfold_layout(shape, strides, offset, axis, size, step):
 @operator(
     name="Unfold",
     derivative={"input": lambda g, call, axis, size, step: _fold(g, call.in_specs[0].shape, axis, size, step)},
-    view=View(strides=_unfold_layout, write=lambda *args: _write_windows(*args)),
+    view=View(
+        strides=_unfold_layout, write=lambda *args: _write_windows(*args), overlapping=True
+    ),
 )
 def _unfold(input, axis: int, size: int, step: int):
     shape = _shape(input)
@@ -202,7 +208,7 @@ def _put_windows(before, value, axis, size, step, mode):
 
 
 def unfold(input, dimension, size, step):
-    """All windows of ``size`` along a dimension, ``step`` apart, as a new last dimension (a view)."""
+    """All windows of ``size`` along a dimension, ``step`` apart: a view, its new dimension last."""
     shape = _shape(input)
     axis = kit.axis_of(dimension, len(shape))
     n = shape[axis] if shape else 1

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from facula.nn.modules.hooks import RemovableHandle
-
 from facula.runtime.recorder import recorder
 
 if TYPE_CHECKING:

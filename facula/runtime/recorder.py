@@ -9,6 +9,7 @@ everything about the program except the numbers in it: Python floats are inputs 
 from __future__ import annotations
 
 import time
+from itertools import count
 from sys import getrefcount
 from threading import RLock, current_thread, get_ident, main_thread
 from typing import Any
@@ -27,26 +28,25 @@ class Entry:
     """A block that can be recorded as one call; equal calls share one entry."""
 
     __slots__ = ("block", "cost", "name", "number", "specs")
-    table: list[Entry] = []
+    _numbers = count()
 
     def __init__(self, block: Block, name: str):
         self.block = block
         self.name = name
         self.specs = tuple([node.spec for node in block.outputs])
         self.cost = sum(spec.nbytes for spec in self.specs)
-        self.number = len(Entry.table)
-        Entry.table.append(self)
+        self.number = next(Entry._numbers)
 
 
 class Recorder:
     """The pending program of the process.
 
     One thread records without a lock. When a second thread comes, all of them take one from then
-    on: the first must not be in the middle of a call at that moment, so the newcomer waits a little.
+    on: the first must not be in the middle of a call at that moment, so the newcomer waits.
     """
 
     __slots__ = (
-        "budget", "bytes", "epoch", "inputs", "key", "lines", "lock", "running", "runs", "thread",
+        "budget", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock", "running", "runs", "thread",
         "values",
     )  # fmt: skip
 
@@ -75,6 +75,7 @@ class Recorder:
         self.key: list[int] = []
         self.values: list[Value] = []
         self.inputs: list[Value] = []
+        self.calls: list[Entry] = []
         self.lines: list = []
         self.budget = flags.nodes
         self.bytes = flags.bytes
@@ -115,6 +116,7 @@ class Recorder:
                 key.append(NEW_INPUT)
             call.append(operand.position)
         key += call
+        self.calls.append(entry)
         if flags.lines:
             self.lines.append(user_line())
         value = Value(entry.specs[0], None, epoch, len(values))
@@ -137,6 +139,7 @@ class Recorder:
                 key.append(NEW_INPUT)
             call.append(operand.position)
         key += call
+        self.calls.append(entry)
         if flags.lines:
             self.lines.append(user_line())
         self.budget -= 1
@@ -157,7 +160,8 @@ class Recorder:
             self.budget, self.bytes = flags.nodes, flags.bytes
 
     def _flush(self) -> None:
-        key, values, inputs, lines = self.key, self.values, self.inputs, self.lines
+        key, values, inputs = self.key, self.values, self.inputs
+        calls, lines = self.calls, self.lines
         self._start()
         live = []
         for value in values:
@@ -166,7 +170,7 @@ class Recorder:
         if not live:
             return
         self.runs += 1
-        plan = plans.find(tuple(key), tuple(live), inputs, lines, Entry.table)
+        plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
         results = plan.run([value.buffer for value in inputs])
         for position, buffer in zip(live, results, strict=True):
             values[position].buffer = buffer

@@ -12,7 +12,7 @@ class _Internal(dict):
     """file name -> whether it belongs to facula; each name is examined once."""
 
     def __missing__(self, filename: str) -> bool:
-        inside = self[filename] = filename.startswith(_PACKAGE) or filename.startswith("<frozen")
+        inside = self[filename] = filename.startswith((_PACKAGE, "<frozen"))
         return inside
 
 

@@ -65,7 +65,7 @@ _results.register_results({c.__name__: c for c in return_types.all_return_types}
 
 
 def assign(targets, values) -> None:
-    """Write new values into tensors in place, outside the gradient graph (lists, or one of each)."""
+    """Write new values into tensors in place, outside the gradient graph: lists, or one of each."""
     if isinstance(targets, Tensor):
         targets, values = [targets], [values]
     before, _modes.grad = _modes.grad, False

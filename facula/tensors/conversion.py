@@ -266,11 +266,11 @@ def deepcopy(tensor, memo):
 
 def _copied(tensor, memo):
     alias = tensor._alias
-    if alias is not None and alias.storage.array is None:
+    if alias is not None:
         key = ("storage", id(alias.storage))
         storage = memo.get(key)
         if storage is None:
-            storage = memo[key] = type(alias.storage)(alias.storage.spec, alias.storage.value)
+            storage = memo[key] = _copied_storage(alias.storage)
         tensor._sync()
         made = wrap(tensor._value)
         made._alias = Alias(
@@ -287,6 +287,14 @@ def _copied(tensor, memo):
     if tensor._grad is not None:
         made._grad = deepcopy(tensor._grad, memo)
     return made
+
+
+def _copied_storage(storage):
+    """A storage with the same values; what NumPy sees is copied, other values never change."""
+    value = storage.value
+    if storage.array is not None:
+        value = Value(storage.spec, storage.array.reshape(storage.spec.shape).copy())
+    return type(storage)(storage.spec, value)
 
 
 def as_subclass(tensor, cls):
@@ -307,7 +315,8 @@ def reduce(tensor):
     """Pickling: values, dtype, gradient flag, subclass and attributes."""
     if not tensor.is_leaf:
         raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) can be pickled; call detach()"
+            "Only Tensors created explicitly by the user (graph leaves) can be pickled; "
+            "call detach()"
         )
     array = np.array(tensor.detach()._buffer())
     state = (array, tensor.dtype, tensor.requires_grad, type(tensor), dict(tensor.__dict__))

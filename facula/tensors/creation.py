@@ -47,13 +47,18 @@ def set_requires_grad(tensor, wanted: bool) -> None:
         tensor._node, tensor._nr = AccumulateGrad(tensor), 0
 
 
+def _is_sequence(value: Any) -> bool:
+    if isinstance(value, TensorBase):
+        return value._value.spec.ndim > 0
+    return not isinstance(value, (int, np.integer)) and hasattr(value, "__iter__")
+
+
 def size_of(args: tuple, size: Any = None) -> tuple[int, ...]:
     """The size from ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``."""
     if size is not None:
         args = (size,)
-    if len(args) == 1 and not isinstance(args[0], (int, np.integer)) and hasattr(args[0], "__iter__"):
-        if not (isinstance(args[0], TensorBase) and args[0]._value.spec.ndim == 0):
-            args = tuple(args[0])
+    if len(args) == 1 and _is_sequence(args[0]):
+        args = tuple(args[0])
     found = []
     for n in args:
         if isinstance(n, bool) or not hasattr(n, "__index__"):
@@ -212,7 +217,7 @@ def _rounded(made):
     return adopt(array, own)
 
 
-def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):  # noqa: A001
+def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
     """Numbers from start to end, both included (deprecated in PyTorch)."""
     if end is None:
         start, end = 0, start

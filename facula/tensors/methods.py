@@ -1,4 +1,4 @@
-"""Tensor's methods: the operators that are methods, their in-place forms, and Python's operators."""
+"""Tensor's methods: operators that are methods, their in-place forms, and Python's operators."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from facula.autograd.handle import TensorBase
 from facula.autograd.modes import modes
 from facula.autograd.storage import Alias
 from facula.base import dtypes
-from facula.operators import arithmetic, comparison, joining, movement, namespaces, pointwise, rearranging
+from facula.operators import (
+    arithmetic,
+    comparison,
+    joining,
+    movement,
+    namespaces,
+    pointwise,
+    rearranging,
+)
 from facula.operators.basic import copy as copy_value
 from facula.operators.basic import filled as _filled
 from facula.operators.basic import full, sum_to_size_copy
@@ -83,7 +91,8 @@ def _view_dtype(self, dtype):
     if ratio[0] != ratio[1] and (own.ndim == 0 or own.shape[-1] * ratio[0] % ratio[1]):
         raise RuntimeError(
             f"self.size(-1) must be divisible by {max(ratio) // min(ratio)} to view "
-            f"{own.dtype.legacy} as {dtype.legacy} (different element sizes), but got {own.shape[-1:]}"
+            f"{own.dtype.legacy} as {dtype.legacy} (different element sizes), "
+            f"but got {own.shape[-1:]}"
         )
     return adopt(array.view(dtype.numpy).copy(), dtype)
 
@@ -136,15 +145,16 @@ def fill_(self, value):
     if isinstance(value, TensorBase):
         if value.ndim:
             raise RuntimeError(
-                f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions."
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{value.ndim} dimensions."
             )
         return copy_(self, value)
     own = self._value.spec
     if self._alias is not None:
         self._sync()
     if self._node is not None:
-        return write(self, _filled(self, value))
-    return write(self, full(own.shape, value, own.dtype))
+        return write(self, _filled(self, value), constant=True)
+    return write(self, full(own.shape, value, own.dtype), constant=True)
 
 
 def zero_(self):
@@ -173,7 +183,7 @@ def new(self, *args, device=None):
     """Old constructor: a tensor of this tensor's dtype from sizes or data."""
     if not args:
         return creation.empty(0, dtype=self.dtype)
-    if isinstance(args[0], (int, np.integer)) or isinstance(args[0], type(self.shape)):
+    if isinstance(args[0], (int, np.integer, type(self.shape))):
         return creation.empty(*args, dtype=self.dtype)
     array, own = to_array(args[0], self.dtype)
     return adopt(array, own)

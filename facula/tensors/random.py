@@ -54,8 +54,8 @@ def randn(
 
 
 def randint(
-    low=None, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None,
-    requires_grad=False,
+    low=None, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None,
+    device=None, requires_grad=False,
 ):  # fmt: skip
     """Whole numbers in [low, high), each equally likely: ``randint(high, size)`` starts at 0."""
     if size is None:
@@ -66,7 +66,10 @@ def randint(
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     own = dtype or dtypes.int64
-    draw = lambda stream, n, name: streams.randint(stream, n, low, high, name)  # noqa: E731
+
+    def draw(stream, n, name):
+        return streams.randint(stream, n, low, high, name)
+
     return _made(draw, size_of((size,)), own, device, requires_grad, generator)
 
 
@@ -158,8 +161,7 @@ def bernoulli_(tensor, p=0.5, *, generator=None):
     if isinstance(p, TensorBase):
         own = p._value.spec
         probabilities = np.broadcast_to(p._buffer(), tensor._value.spec.shape)
-        draw = lambda s, n, d: streams.bernoulli_tensor(s, probabilities, own.dtype.name).reshape(-1)  # noqa: E731
-        values = draw(stream_of(generator), probabilities.size, "")
+        values = streams.bernoulli_tensor(stream_of(generator), probabilities, own.dtype.name)
         return write(tensor, adopt(values.reshape(tensor._value.spec.shape)).to(tensor.dtype))
     if not 0 <= p <= 1:
         raise RuntimeError(f"bernoulli_ expects p to be in [0, 1], but got p={p}")

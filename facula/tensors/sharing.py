@@ -84,5 +84,5 @@ def _only_ours(storage, buffer) -> bool:
         return False
     if not buffer.flags.c_contiguous:
         return False
-    # the storage's slot, a handle's slot, and the argument; the value's slot, two names, the argument
+    # the storage's slot, a handle's slot, the argument; the value's slot, two names, the argument
     return getrefcount(storage.value) <= 3 and getrefcount(buffer) <= 4

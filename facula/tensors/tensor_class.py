@@ -1,21 +1,16 @@
-"""Tensor: what users hold. Its state is TensorBase's; here are attributes and Python's protocols."""
+"""Tensor: what users hold. Its state is TensorBase's; here: attributes, Python's protocols."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
 from facula import operators as ops
 from facula.autograd import public as autograd
-from facula.autograd.handle import TensorBase, classes, wrap
-from facula.autograd.modes import modes
+from facula.autograd.handle import TensorBase, classes
 from facula.autograd.node import AccumulateGrad, hooks_of
-from facula.autograd.storage import contiguous_strides
 from facula.base import devices, dtypes
 from facula.base.size import Size
-from facula.operators.inplace import write
-from facula.tensors import conversion, creation, legacy, printing, sharing
+from facula.tensors import conversion, creation, legacy, sharing
 from facula.tensors.assignment import setitem
 from facula.tensors.build import adopt, to_array
 from facula.tensors.indexing import getitem
@@ -308,7 +303,8 @@ class Tensor(TensorBase, metaclass=_TensorType):
             return sharing.to_numpy(self.detach())
         if self.requires_grad:
             raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+                "Can't call numpy() on Tensor that requires grad. "
+                "Use tensor.detach().numpy() instead."
             )
         return sharing.to_numpy(self)
 

@@ -88,6 +88,8 @@ def run(program: Program) -> Difference | None:
 def _step(program, line, ours, theirs):
     before = _versions(line, ours, theirs)
     wanted = execute(line.text, theirs)
+    if line.kind == "second order" and "does not require grad" in str(wanted):
+        return "stop"  # composed gradients count as depending on their operands
     if lenient(wanted) or spoilt(theirs):
         return "stop"
     got = execute(line.text, ours)
@@ -216,7 +218,7 @@ def _compare_tensor(program, name, a, b, tolerance) -> str | None:
     if found is not None:
         return found
     found = _compare_numbers(name, values(a), values(b), tolerance)
-    if found is not None or not b.is_leaf and not b.retains_grad:
+    if found is not None or (not b.is_leaf and not b.retains_grad):
         return found
     own, other = a.grad, b.grad
     if (own is None) != (other is None):

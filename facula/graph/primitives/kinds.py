@@ -44,9 +44,7 @@ def elementwise(name: str, result: dtype | None = None):
 
     def infer(specs, params) -> Spec:
         own = same_dtype(name, specs)
-        if len(specs) == 1:
-            shape = specs[0].shape
-        elif len(specs) == 2 and specs[0].shape == specs[1].shape:
+        if len(specs) == 1 or (len(specs) == 2 and specs[0].shape == specs[1].shape):
             shape = specs[0].shape
         else:
             shape = broadcast_shapes(name, *[s.shape for s in specs])

@@ -8,8 +8,7 @@ from facula import operators as ops
 from facula import tensors
 from facula.tensors import Tensor
 from facula.tensors.build import adopt
-from facula.tensors.sparse import SparseTensor, build, multiply, sum_over
-from facula.tensors.sparse import _keys as keys_of
+from facula.tensors.sparse_tensor import SparseTensor, build, keys_of, multiply, sum_over
 
 __all__ = ["addmm", "log_softmax", "mm", "softmax", "sum"]
 

@@ -8,7 +8,7 @@ from facula.base.flags import flags
 from facula.graph.passes import live_nodes
 from facula.graph.text import program_text
 from facula.runtime import plans
-from facula.runtime.recorder import Entry, recorder
+from facula.runtime.recorder import recorder
 
 
 def explain(tensor) -> str:
@@ -25,7 +25,7 @@ def explain(tensor) -> str:
     value = tensor._value
     if value.buffer is not None:
         return f"{value.spec}: computed already, nothing is pending"
-    nodes, place = plans.decode(recorder.key, recorder.inputs, recorder.lines, Entry.table)
+    nodes, place = plans.decode(recorder.key, recorder.inputs, recorder.calls, recorder.lines)
     output = place[value.position]
     kept = live_nodes(nodes, [output])
     needed = {n for node in kept for n in node.inputs} | {output}

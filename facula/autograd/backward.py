@@ -15,6 +15,7 @@ from facula.autograd.modes import modes
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
 from facula.autograd.sweep import Sweep, leading_to, reachable
 from facula.autograd.tools import fit, tools
+from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
 from facula.graph.build import Trace
 from facula.runtime.recorder import Entry, recorder
@@ -31,7 +32,7 @@ class GradientBlock:
         self.targets = targets
 
 
-_blocks: dict[tuple, GradientBlock] = {}
+_blocks = Cache(1000)
 
 
 def _plain(order, leaves) -> bool:
@@ -216,7 +217,7 @@ def _recorded(tensors, grads, roots, order, wanted, accumulate):
     key = tuple(key)
     block = _blocks.get(key)
     if block is None:
-        block = _blocks[key] = _trace_block(order, roots, leaf_number, seeds, olds, wanted)
+        block = _blocks.put(key, _trace_block(order, roots, leaf_number, seeds, olds, wanted))
     results = recorder.record(block.entry, values)
     found: list = [None] * len(wanted)
     for position, value in zip(block.targets, results, strict=True):

@@ -11,6 +11,7 @@ import functools
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
+from facula.base.caches import Cache
 from facula.graph.build import Trace
 from facula.operators.operator import traced
 from facula.runtime.recorder import Entry, recorder, scalar
@@ -84,7 +85,7 @@ def _rebuild(structure, tensors):
 
 def formula(function):
     """Record calls of ``function`` as single blocks; see the module's text."""
-    cache: dict[tuple, _Recorded] = {}
+    cache = Cache(500)
 
     @functools.wraps(function)
     def call(*args, **kwargs):
@@ -99,7 +100,7 @@ def formula(function):
             _gather(argument, key, values)
         known = cache.get(tuple(key))
         if known is None:
-            known = cache[tuple(key)] = _trace(function, args, kwargs, values)
+            known = cache.put(tuple(key), _trace(function, args, kwargs, values))
         results = recorder.record(known.entry, values)
         return _rebuild(known.structure, [wrap(value) for value in results])
 

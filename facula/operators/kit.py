@@ -7,6 +7,7 @@ import numpy as np
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.base import dtypes
+from facula.base.caches import Cache
 from facula.base.dtypes import dtype
 from facula.graph.primitive import Primitive
 from facula.graph.primitives import elementwise, kinds, movement
@@ -24,7 +25,7 @@ def bind(primitive: Primitive, *operands: TensorBase, **params):
     return wrap(node)
 
 
-_data: dict[tuple, movement.Data] = {}
+_data = Cache(4000)
 
 
 def number(value, to: dtype):
@@ -32,7 +33,7 @@ def number(value, to: dtype):
     key = (repr(value), to)
     data = _data.get(key)
     if data is None:
-        data = _data[key] = movement.Data(np.asarray(value, to.numpy))
+        data = _data.put(key, movement.Data(np.asarray(value, to.numpy)))
     return bind(movement.constant, data=data, dtype=to)
 
 
@@ -41,7 +42,7 @@ def table(array: np.ndarray, to: dtype):
     key = (array.tobytes(), array.shape, to)
     data = _data.get(key)
     if data is None:
-        data = _data[key] = movement.Data(array.astype(to.numpy))
+        data = _data.put(key, movement.Data(array.astype(to.numpy)))
     return bind(movement.constant, data=data, dtype=to)
 
 
@@ -164,7 +165,8 @@ def axes_of(dim, ndim: int) -> tuple[int, ...]:
     if dim is None or (isinstance(dim, (tuple, list)) and len(dim) == 0):
         return tuple(range(ndim))
     if isinstance(dim, int):
-        return (axis_of(dim, ndim),) if ndim else ()
+        axis = axis_of(dim, ndim)
+        return (axis,) if ndim else ()
     axes = [axis_of(d, ndim) for d in dim]
     if len(set(axes)) != len(axes):
         repeated = next(a for a in axes if axes.count(a) > 1)

@@ -6,6 +6,7 @@ from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.autograd.node import dead_end
 from facula.autograd.storage import Alias
+from facula.base.caches import Cache
 
 
 class View:
@@ -13,12 +14,13 @@ class View:
 
     ``strides(shape, strides, offset, *statics)`` gives the view's (strides, offset) or None where
     the result has to be a copy; ``write(before, value, *statics)`` is ``before`` with the viewed
-    elements replaced; ``absolute`` views start at the storage, whatever the operand's own view.
+    elements replaced; ``overlapping`` views may show an element more than once; ``absolute`` views start at the storage, whatever the operand's own view.
     """
 
-    __slots__ = ("absolute", "strides", "write")
+    __slots__ = ("absolute", "overlapping", "strides", "write")
 
-    def __init__(self, strides, write, absolute=False):
+    def __init__(self, strides, write, absolute=False, overlapping=False):
+        self.overlapping = overlapping
         self.strides = strides
         self.write = write
         self.absolute = absolute
@@ -100,7 +102,7 @@ def shared_with_numpy(tensor) -> bool:
     return alias is not None and alias.storage.array is not None and modes.trace is None
 
 
-_layouts: dict[tuple, tuple | None] = {}
+_layouts = Cache(10_000)
 
 
 def _layout(operator, spec, alias, statics, index):
@@ -115,9 +117,7 @@ def _layout(operator, spec, alias, statics, index):
     if found is not None:
         found = (*found, Step(operator, statics, index))
     if key is not None:
-        if len(_layouts) > 10_000:
-            _layouts.clear()
-        _layouts[key] = found
+        _layouts.put(key, found)
     return found
 
 
@@ -147,6 +147,25 @@ def attach(out, source, operator, args, index=None):
     return out
 
 
+class _General:
+    """The operator that can express every view: as_strided, which sets it."""
+
+    operator = None
+
+
+general = _General()
+
+
+def _writable_chain(alias, spec):
+    """The chain by which a view is written: one general step if steps of it overlap."""
+    chain = alias.chain
+    if alias.depth or not any(step.operator.view.overlapping for step in chain):
+        return chain
+    if spec.dtype is not alias.storage.spec.dtype:
+        return chain
+    return (Step(general.operator, (spec.shape, alias.strides, alias.offset), None),)
+
+
 def assign(target, new, write_view) -> None:
     """Make ``target`` hold ``new`` (same shape and dtype): the write of every in-place operation.
 
@@ -156,7 +175,7 @@ def assign(target, new, write_view) -> None:
     alias = target._own_alias()
     storage = alias.storage
     if storage.array is not None:
-        _write_shared(target, alias, new)
+        _write_shared(target, alias, new, write_view)
         return
     if not alias.chain:
         storage.value = target._value = new._value
@@ -164,14 +183,15 @@ def assign(target, new, write_view) -> None:
         alias.seen = storage.version
         _take_history(target, new)
         return
+    chain = _writable_chain(alias, target._value.spec)
     base = alias.base
     if base is not None and modes.grad and (new._node is not None or base._node is not None):
-        assign(base, write_view(base, new, alias.chain[alias.depth :]), write_view)
+        assign(base, write_view(base, new, chain[alias.depth :]), write_view)
         target._sync()
         return
     before, modes.grad = modes.grad, False
     try:
-        storage.value = write_view(wrap(storage.value), new, alias.chain)._value
+        storage.value = write_view(wrap(storage.value), new, chain)._value
     finally:
         modes.grad = before
     storage.version += 1
@@ -186,14 +206,20 @@ def _take_history(target, new) -> None:
         target._node, target._nr = new._node, new._nr
 
 
-def _write_shared(target, alias, new) -> None:
-    """Memory that NumPy can see is written at once."""
+def _write_shared(target, alias, new, write_view) -> None:
+    """Memory that NumPy can see is written at once; gradients go by the base, as elsewhere."""
     storage = alias.storage
+    base = alias.base
+    if base is not None and modes.grad and (new._node is not None or base._node is not None):
+        base._sync()
+        chain = _writable_chain(alias, target._value.spec)
+        written = write_view(base, new, chain[alias.depth :])
+        base._node, base._nr = written._node, written._nr
+        base._alias.seen = storage.version + 1
     spec = target._value.spec
     value = new._buffer()
     window = storage.window(spec, alias.strides, alias.offset)
     window[...] = value
     storage.version += 1
-    if not modes.grad:
-        return
-    target._node, target._nr = new._node, new._nr
+    if base is None:
+        _take_history(target, new)

@@ -14,8 +14,9 @@ from facula.graph.text import program_text
 from facula.runtime import tiers
 from facula.runtime.source import line_text
 
-_LIMIT = 4096  # plans kept; a program whose shape never repeats must not fill the memory
+_LIMIT = 200_000  # nodes kept in all: programs that never repeat must not fill the memory
 _cache: dict[tuple, Plan] = {}
+_kept = {"nodes": 0}
 
 
 class Plan:
@@ -39,13 +40,15 @@ class Plan:
         return program_text(self.nodes, self.outputs)
 
 
-def decode(key: Sequence[int], inputs, lines, table) -> tuple[list[Node], list[Node]]:
-    """Expand a recorded program: (all nodes in order, node of each position)."""
+def decode(key: Sequence[int], inputs, calls, lines) -> tuple[list[Node], list[Node]]:
+    """Expand a recorded program: (all nodes in order, node of each position).
+
+    ``calls`` are the entries whose numbers stand in the key, ``lines`` where each was recorded.
+    """
     flat = Flattener()
     place: list[Node] = []
     arguments: list[Node] = []
-    sources = iter(lines)
-    given = iter(inputs)
+    entries, sources = iter(calls), iter(lines)
     at = 0
     # Inputs come first in the program whatever their place in the recording, so that an
     # engine finds its buffers in order.
@@ -58,7 +61,7 @@ def decode(key: Sequence[int], inputs, lines, table) -> tuple[list[Node], list[N
         if number < 0:
             place.append(next(given))
             continue
-        entry = table[number]
+        entry = next(entries)
         count = len(entry.block.inputs)
         operands = [place[position] for position in key[at : at + count]]
         at += count
@@ -67,15 +70,17 @@ def decode(key: Sequence[int], inputs, lines, table) -> tuple[list[Node], list[N
     return flat.nodes, place
 
 
-def find(key, live, inputs, lines, table) -> Plan:
+def find(key, live, inputs, calls, lines) -> Plan:
     """The plan of a program; made when it is first seen."""
     found = _cache.get((key, live))
     if found is None:
-        nodes, place = decode(key, inputs, lines, table)
+        nodes, place = decode(key, inputs, calls, lines)
         outputs = [place[position] for position in live]
         found = Plan(live_nodes(nodes, outputs), outputs)
-        if len(_cache) >= _LIMIT:
+        _kept["nodes"] += len(found.nodes)
+        if _kept["nodes"] > _LIMIT:
             _cache.clear()
+            _kept["nodes"] = len(found.nodes)
         _cache[(key, live)] = found
         if flags.debug:
             print(f"facula: new program, {len(found.nodes)} nodes", file=sys.stderr)

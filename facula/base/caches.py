@@ -1,0 +1,30 @@
+"""Bounded caches: what was traced for one kind of call is kept, but never without limit."""
+
+from __future__ import annotations
+
+_caches: list[dict] = []
+
+
+class Cache(dict):
+    """A dictionary that is emptied when it has grown to ``limit`` entries.
+
+    All of them are emptied together by :func:`forget`, when a setting that traces depend on changes.
+    """
+
+    def __init__(self, limit: int):
+        super().__init__()
+        self.limit = limit
+        _caches.append(self)
+
+    def put(self, key, value):
+        """Remember ``value``; returns it."""
+        if len(self) >= self.limit:
+            self.clear()
+        self[key] = value
+        return value
+
+
+def forget() -> None:
+    """Empty every cache."""
+    for cache in _caches:
+        cache.clear()

@@ -94,7 +94,6 @@ WRONG = {
     "not a buffer": lambda t, m: m.get_buffer("scale"),
     "set submodule": lambda t, m: m.set_submodule("", m),
     "train": lambda t, m: m.train("x"),
-    "cuda": lambda t, m: m.cuda(),
     "to int": lambda t, m: m.to(t.int64),
     "state kind": lambda t, m: m.load_state_dict(3),
     "state keys": lambda t, m: m.load_state_dict({"scale": t.zeros(3, 2), "zz": 3}),
@@ -105,6 +104,12 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_errors(twin, name):
     twin(lambda torch: WRONG[name](torch, net(torch)))
+
+
+def test_cuda_is_refused_as_by_a_build_of_pytorch_for_cpus():
+    facula = pytest.importorskip("facula")
+    with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+        net(facula).cuda()
 
 
 def test_before_init(twin):

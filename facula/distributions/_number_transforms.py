@@ -50,6 +50,14 @@ class PowerTransform(Transform):
         super().__init__(cache_size=cache_size)
         self.exponent = exponent
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PowerTransform):
+            return False
+        same = self.exponent == other.exponent
+        return bool(same.all()) if isinstance(same, Tensor) else same
+
+    __hash__ = Transform.__hash__
+
     @property
     def sign(self) -> Any:
         """Whether it rises."""

@@ -59,21 +59,14 @@ def _below(c: Any) -> Any:
     return transforms.ComposeTransform(parts)
 
 
-def _greater(c: Any) -> Any:
-    bound = c.lower_bound
-    if isinstance(bound, (int, float)) and bound == 0:
-        return transforms.ExpTransform()
-    return _above(c)
-
-
 def _both(constraint: Any, factory: Callable[[Any], Any]) -> None:
     biject_to.register(constraint, factory)
     transform_to.register(constraint, factory)
 
 
 _both(constraints.real, lambda c: transforms.identity_transform)
-_both(constraints.greater_than, _greater)
-_both(constraints.greater_than_eq, _greater)
+_both(constraints.greater_than, _above)
+_both(constraints.greater_than_eq, _above)
 _both(constraints.less_than, _below)
 _both(constraints.interval, _interval)
 _both(constraints.half_open_interval, _interval)

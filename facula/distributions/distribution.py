@@ -206,11 +206,7 @@ class Distribution:
         return self.__new__(type(self)) if _instance is None else _instance
 
     def __repr__(self) -> str:
-        names = (
-            [k for k in type(self).arg_constraints if k in self.__dict__]
-            if isinstance(getattr(type(self), "arg_constraints", None), dict)
-            else []
-        )
+        names = [name for name in self.arg_constraints if name in self.__dict__]
         parts = []
         for name in names:
             value = self.__dict__[name]

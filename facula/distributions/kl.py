@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from facula import linalg
+from facula import linalg, tensors
 from facula import operators as ops
 from facula.distributions.bernoulli import Bernoulli
 from facula.distributions.beta import Beta
@@ -288,6 +288,26 @@ def _(p, q):
     first = 0.5 * (square * var * 2 * math.pi).log()
     off = square.reciprocal() - q.loc / p.rate + q.loc.pow(2) / 2
     return first - 1 + off / var
+
+
+def _infinite(p: Any, q: Any) -> Tensor:
+    """The divergence where q cannot produce all that p can."""
+    first = next(iter(p.arg_constraints))
+    return tensors.full_like(getattr(p, first), math.inf)
+
+
+for _p, _qs in {
+    Normal: (Beta, Exponential, Gamma, Pareto, Uniform),
+    Laplace: (Beta, Exponential, Gamma, Pareto, Uniform),
+    Gumbel: (Beta, Exponential, Gamma, Pareto, Uniform),
+    Exponential: (Beta, Pareto, Uniform),
+    Gamma: (Beta, Pareto, Uniform),
+    Pareto: (Beta, Uniform),
+    Beta: (Pareto,),
+    Poisson: (Bernoulli, Binomial),
+}.items():
+    for _q in _qs:
+        register_kl(_p, _q)(_infinite)
 
 
 @register_kl(Independent, Independent)

@@ -70,7 +70,7 @@ class MixtureSameFamily(Distribution):
     @constraints.dependent_property
     def support(self):
         """Where draws lie."""
-        return self._component_distribution.support
+        return constraints.MixtureSameFamilyConstraint(self._component_distribution.support)
 
     mixture_distribution = property(lambda self: self._mixture_distribution)
     component_distribution = property(lambda self: self._component_distribution)

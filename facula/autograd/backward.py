@@ -88,8 +88,7 @@ def _trace_block(order, roots, leaves, seeds, olds, targets) -> GradientBlock:
                 for p, v in zip(node.call.saves, node.saved, strict=True)
             }
         grads = [
-            tools.ones(spec) if given is None else wrap(trace.input(given))
-            for spec, given in seeds
+            tools.ones(spec) if given is None else wrap(trace.input(given)) for spec, given in seeds
         ]
         old_nodes = [None if old is None else trace.input(old) for old in olds]
         found = Sweep(roots, order=order).run(grads, saved)
@@ -125,9 +124,7 @@ def _root_edges(tensors):
 def _checked_grads(tensors, grads):
     """The gradient given for each root: None stands for one (scalars only)."""
     if len(grads) != len(tensors):
-        raise RuntimeError(
-            f"got {len(tensors)} tensors and {len(grads)} gradients"
-        )
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
     for tensor, grad in zip(tensors, grads, strict=True):
         spec = tensor._value.spec
         if grad is None:
@@ -173,6 +170,16 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
         for node in order:
             node.free()
     return results
+
+
+def _separate_gradients(leaves) -> bool:
+    """Whether no two leaves accumulate into one tensor, which takes one addition after the other."""
+    olds = [
+        id(x._grad)
+        for x in [leaf.variable for leaf in leaves]
+        if x is not None and x._grad is not None
+    ]
+    return len(olds) == len(set(olds))
 
 
 def _leaves(order, roots) -> list[AccumulateGrad]:
@@ -293,7 +300,7 @@ def _accumulate_by_hand(node, grad, create_graph):
         return
     old = variable._grad
     if old is None:
-        variable._grad = grad if create_graph else _fresh(grad)
+        variable._grad = fresh(grad, create_graph)
     elif create_graph:
         variable._grad = tools.add(old, grad)
     else:
@@ -304,12 +311,6 @@ def _accumulate_by_hand(node, grad, create_graph):
     if node.post_accumulate:
         for hook in list(node.post_accumulate.values()):
             hook(variable)
-
-
-def _fresh(grad):
-    """A tensor of its own with the same value: hooks may have kept the gradient they were given."""
-    grad._sync()
-    return wrap(grad._value)
 
 
 def as_sequence(value) -> Sequence:

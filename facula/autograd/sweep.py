@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.autograd.handle import wrap
 from facula.autograd.modes import modes
 from facula.autograd.node import FREED, AccumulateGrad, Node, saved_handle
 from facula.autograd.tools import fit, tools
@@ -126,7 +127,11 @@ def _run_output_hooks(node, gs, grads):
     for nr, reference in hooks.retained.items():
         tensor = reference()
         if tensor is not None and gs[nr] is not None:
-            tensor._grad = gs[nr] if tensor._grad is None else tools.add(tensor._grad, gs[nr])
+            tensor._grad = (
+                fresh(gs[nr], modes.grad)
+                if tensor._grad is None
+                else tools.add(tensor._grad, gs[nr])
+            )
     for nr, grad in enumerate(gs):
         if grad is not None:
             grads[(node, nr)] = grad
@@ -161,13 +166,17 @@ def _refuse_nan(node, found):
                 f"error:\n{node.line or 'No forward pass information available.'}",
                 stacklevel=2,
             )
-            raise RuntimeError(f"Function '{node.name()}' returned nan values in its {nr}th output.")
+            raise RuntimeError(
+                f"Function '{node.name()}' returned nan values in its {nr}th output."
+            )
 
 
 def fitted(found, specs):
     """Gradients brought to the shapes and dtypes of their operands."""
-    return [
-        None if g is None else fit(g, s) for g, s in zip(found, specs, strict=True)
-    ]
+    return [None if g is None else fit(g, s) for g, s in zip(found, specs, strict=True)]
 
 
+def fresh(grad, with_history: bool):
+    """A gradient as a tensor of its own: hooks and other tensors may hold the one that arrived."""
+    grad._sync()
+    return wrap(grad._value, grad._node, grad._nr) if with_history else wrap(grad._value)

@@ -309,10 +309,10 @@ class Tensor(TensorBase, metaclass=_TensorType):
         return sharing.to_numpy(self)
 
     def __array__(self, dtype=None, copy=None):
-        if self.requires_grad:
-            self.numpy()
-        array = np.asarray(self._buffer())
-        return array.astype(dtype) if dtype is not None else array.copy()
+        array = self.numpy()
+        if dtype is not None and array.dtype != np.dtype(dtype):
+            return array.astype(dtype)
+        return array.copy() if copy else array
 
     __array_priority__ = 1000
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
-from facula.autograd.sweep import Sweep, leading_to, reachable
+from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
@@ -159,7 +159,8 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     leaves = _leaves(order, roots)
     wanted = [(leaf, 0) for leaf in leaves] if targets is None else targets
     ends = [node for node, _ in wanted if node.__class__ is not AccumulateGrad]
-    if not create_graph and _plain([*order, *ends], leaves):
+    separate = not accumulate or _separate_gradients(leaves)
+    if not create_graph and separate and _plain([*order, *ends], leaves):
         results = _recorded(tensors, grads, roots, order, wanted, accumulate)
     else:
         passed = {*order, *ends}

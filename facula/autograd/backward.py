@@ -174,7 +174,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
 
 
 def _separate_gradients(leaves) -> bool:
-    """Whether no two leaves accumulate into one tensor, which takes one addition after the other."""
+    """Whether no two leaves add to one tensor, which takes one addition after the other."""
     olds = [
         id(x._grad)
         for x in [leaf.variable for leaf in leaves]

@@ -8,7 +8,8 @@ _caches: list[dict] = []
 class Cache(dict):
     """A dictionary that is emptied when it has grown to ``limit`` entries.
 
-    All of them are emptied together by :func:`forget`, when a setting that traces depend on changes.
+    All of them are emptied together by :func:`forget`, when a setting changes that traces
+    depend on.
     """
 
     def __init__(self, limit: int):

@@ -38,7 +38,8 @@ class Binomial(Binary):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
         self.total_count, given = broadcast_all(total_count, given)
         self.total_count = self.total_count.type_as(given)
-        super().__init__(*((given, None) if logits is None else (None, given)), validate_args)
+        of_probs = logits is None
+        super().__init__(given if of_probs else None, None if of_probs else given, validate_args)
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> Binomial:
         """The distribution with its parameters expanded."""

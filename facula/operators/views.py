@@ -14,7 +14,8 @@ class View:
 
     ``strides(shape, strides, offset, *statics)`` gives the view's (strides, offset) or None where
     the result has to be a copy; ``write(before, value, *statics)`` is ``before`` with the viewed
-    elements replaced; ``overlapping`` views may show an element more than once; ``absolute`` views start at the storage, whatever the operand's own view.
+    elements replaced; ``overlapping`` views may show an element more than once; ``absolute`` views
+    start at the storage, whatever the operand's own view.
     """
 
     __slots__ = ("absolute", "overlapping", "strides", "write")

@@ -46,8 +46,8 @@ class Recorder:
     """
 
     __slots__ = (
-        "budget", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock", "running", "runs", "thread",
-        "values",
+        "budget", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock", "running", "runs",
+        "thread", "values",
     )  # fmt: skip
 
     def __init__(self):

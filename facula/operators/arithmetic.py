@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from facula.autograd.modes import modes
 from facula.autograd.tools import tools
 from facula.base import dtypes
 from facula.base.dtypes import BOOL, FLOAT, INTEGER
@@ -40,7 +43,9 @@ def _conj(alpha):
 def _times_alpha(input, other, alpha):
     to = kit.result_type(input, other)
     if to.category < FLOAT and kit.spec_of(alpha).dtype.category >= FLOAT:
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
     if to.category == BOOL:
         other, alpha = kit.promoted(other, alpha)
         return kit.as_dtype(kit.bind(p.mul, other, alpha), dtypes.bool_)
@@ -109,7 +114,10 @@ def rsub(input, other, *, alpha=1):
 
 
 @operator(
-    derivative={"input": lambda g, other: g * conj(other), "other": lambda g, input: g * conj(input)}
+    derivative={
+        "input": lambda g, other: g * conj(other),
+        "other": lambda g, input: g * conj(input),
+    }
 )
 def mul(input: Operand, other: Operand):
     """``input * other``, broadcast and promoted."""
@@ -134,7 +142,10 @@ def true_divide(input: Operand, other: Operand):
 
 @operator(
     name="Div",
-    derivative={"input": lambda g: tools.zeros(g._value.spec), "other": lambda g: tools.zeros(g._value.spec)},
+    derivative={
+        "input": lambda g: tools.zeros(g._value.spec),
+        "other": lambda g: tools.zeros(g._value.spec),
+    },
 )
 def _div_rounded(input: Operand, other: Operand, rounding_mode: str):
     if rounding_mode not in ("floor", "trunc"):
@@ -155,10 +166,27 @@ def _div_rounded(input: Operand, other: Operand, rounding_mode: str):
     return kit.bind(p.mul, whole, kit.bind(p.mul, kit.bind(p.sign, a), kit.bind(p.sign, b)))
 
 
+def _refuse_zero(input, other) -> None:
+    """Whole numbers cannot be divided by zero; floats give infinities."""
+    if modes.trace is not None or not {kit.spec_of(x).dtype.category for x in (input, other)} <= {
+        BOOL,
+        INTEGER,
+    }:
+        return
+    zero = (
+        other == 0
+        if not hasattr(other, "_value")
+        else bool((np.asarray(other._buffer()) == 0).any())
+    )
+    if zero:
+        raise RuntimeError("ZeroDivisionError")
+
+
 def div(input, other, *, rounding_mode=None):
     """``input / other``, rounded down ("floor") or towards zero ("trunc") if asked."""
     if rounding_mode is None:
         return true_divide(input, other)
+    _refuse_zero(input, other)
     return _div_rounded(input, other, rounding_mode)
 
 
@@ -170,28 +198,48 @@ def _no_derivative(g):
 
 
 @operator(name="=NotImplemented", derivative={"input": _no_derivative, "other": _no_derivative})
-def floor_divide(input: Operand, other: Operand):
-    """``input / other`` rounded down. Has no derivative: use ``div(rounding_mode="floor")``."""
+def _floor_divide(input: Operand, other: Operand):
     return _div_rounded(input, other, "floor")
 
 
+def floor_divide(input, other):
+    """``input / other`` rounded down. Has no derivative: use ``div(rounding_mode="floor")``."""
+    _refuse_zero(input, other)
+    return _floor_divide(input, other)
+
+
 @operator(
-    derivative={"self": lambda g: g, "other": lambda g, self, other: -g * _div_rounded(self, other, "floor")}
+    name="Remainder",
+    derivative={
+        "self": lambda g: g,
+        "other": lambda g, self, other: -g * _div_rounded(self, other, "floor"),
+    },
 )
-def remainder(self: Operand, other: Operand):
-    """Remainder with the sign of the divisor, as Python's ``%``."""
+def _remainder(self: Operand, other: Operand):
     return _binary(p.remainder, self, other)
 
 
+def remainder(self, other):
+    """Remainder with the sign of the divisor, as Python's ``%``."""
+    _refuse_zero(self, other)
+    return _remainder(self, other)
+
+
 @operator(
+    name="Fmod",
     derivative={
         "input": lambda g: g,
         "other": lambda g, input, other: -g * _div_rounded(input, other, "trunc"),
-    }
+    },
 )
-def fmod(input: Operand, other: Operand):
-    """Remainder with the sign of the dividend, as C's ``fmod``."""
+def _fmod(input: Operand, other: Operand):
     return _binary(p.fmod, input, other)
+
+
+def fmod(input, other):
+    """Remainder with the sign of the dividend, as C's ``fmod``."""
+    _refuse_zero(input, other)
+    return _fmod(input, other)
 
 
 def _pow_input(g, input, exponent):
@@ -281,7 +329,6 @@ def pow(input, exponent):
     return pow_(input, exponent)
 
 
-
 def _inverse_square(a, b):
     """``1 / (a² + b²)``, 0 at the origin, where the angle has no derivative."""
     size = a * a + b * b
@@ -343,15 +390,56 @@ multiply, subtract, arctan2 = mul, sub, atan2
 
 NAMESPACES = {
     "torch": [
-        "add", "sub", "mul", "true_divide", "div", "divide", "floor_divide", "remainder", "fmod",
-        "pow", "atan2", "maximum", "minimum", "rsub", "multiply", "subtract", "arctan2",
+        "add",
+        "sub",
+        "mul",
+        "true_divide",
+        "div",
+        "divide",
+        "floor_divide",
+        "remainder",
+        "fmod",
+        "pow",
+        "atan2",
+        "maximum",
+        "minimum",
+        "rsub",
+        "multiply",
+        "subtract",
+        "arctan2",
     ],
     "method": [
-        "add", "sub", "mul", "true_divide", "div", "divide", "floor_divide", "remainder", "fmod",
-        "pow", "atan2", "maximum", "minimum", "multiply", "subtract", "arctan2",
+        "add",
+        "sub",
+        "mul",
+        "true_divide",
+        "div",
+        "divide",
+        "floor_divide",
+        "remainder",
+        "fmod",
+        "pow",
+        "atan2",
+        "maximum",
+        "minimum",
+        "multiply",
+        "subtract",
+        "arctan2",
     ],
     "inplace": [
-        "add", "sub", "mul", "true_divide", "div", "divide", "floor_divide", "remainder", "fmod",
-        "pow", "atan2", "multiply", "subtract", "arctan2",
+        "add",
+        "sub",
+        "mul",
+        "true_divide",
+        "div",
+        "divide",
+        "floor_divide",
+        "remainder",
+        "fmod",
+        "pow",
+        "atan2",
+        "multiply",
+        "subtract",
+        "arctan2",
     ],
 }

@@ -51,6 +51,13 @@ class TensorBase:
             return
         spec = self._value.spec
         self._value = Value(spec, np.array(storage.window(spec, alias.strides, alias.offset)))
+        base = alias.base
+        if base is not None and base._node is not None and alias.seen != storage.version:
+            alias.seen = storage.version
+            base._sync()
+            if base._alias.chain != alias.chain:
+                view = self._replayed(base, alias.chain[alias.depth :])
+                self._node, self._nr = view._node, view._nr
 
     def _replay(self, alias: Alias) -> None:
         base = alias.base

@@ -9,6 +9,7 @@ from facula.graph.primitives import elementwise as p
 from facula.graph.primitives import movement as m
 from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum
+from facula.operators.basic import zero_like
 from facula.operators.joining import _cat
 from facula.operators.movement import _view
 from facula.operators.slicing import slice_axis
@@ -26,10 +27,32 @@ def _own(x):
     return x._value.spec.dtype
 
 
+# Gradients of rectifiers are operators of their own, because PyTorch's count as depending on the
+# point (with derivative 0).
+
+
+def _passed_grads(g, gg, out):
+    return {"gg": _passed(g, out), "out": zero_like(out)}
+
+
+@operator(name="ThresholdBackward", derivative=_passed_grads)
+def _passed(gg, out):
+    return _select(out <= 0, 0.0, gg)
+
+
+def _leaked_grads(g, gg, x, slope):
+    return {"gg": _leaked(g, x, slope), "x": zero_like(x)}
+
+
+@operator(name="LeakyReluBackward", derivative=_leaked_grads)
+def _leaked(gg, x, slope: Number):
+    return _select(x > 0, gg, gg * slope)
+
+
 # Rectifiers -------------------------------------------------------------------------------------
 
 
-@operator(derivative={"input": lambda g, out: _select(out <= 0, 0.0, g)})
+@operator(derivative={"input": lambda g, out: _passed(g, out)})
 def relu(input):
     """``max(input, 0)``, element by element.
 
@@ -65,7 +88,7 @@ def relu6(input):
 
 
 @operator(
-    derivative={"input": lambda g, input, negative_slope: _select(input > 0, g, g * negative_slope)}
+    derivative={"input": lambda g, input, negative_slope: _leaked(g, input, negative_slope)}
 )
 def leaky_relu(input, negative_slope: Number = 0.01):
     """``input`` where positive, ``negative_slope * input`` elsewhere."""

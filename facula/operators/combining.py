@@ -34,6 +34,9 @@ def lerp(input, end, weight: Operand):
     return _select(small, near, far)
 
 
+lerp.keeps = True
+
+
 def _less_half(weight, input):
     if isinstance(weight, (int, float)):
         weight = kit.number(weight, input._value.spec.dtype)

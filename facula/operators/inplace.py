@@ -26,7 +26,7 @@ _MADE = {
 def check_writable(target, new=None) -> None:
     """Refuse to write memory seen twice, and what :func:`check_history` refuses."""
     alias = target._alias
-    if alias is not None:
+    if alias is not None and target._value.spec.numel:
         for size, stride in zip(target._value.spec.shape, alias.strides, strict=True):
             if stride == 0 and size > 1:
                 raise RuntimeError(OVERLAP)
@@ -76,7 +76,7 @@ def _check_result(own, new) -> None:
         )
 
 
-def write(target, result):
+def write(target, result, constant=False):
     """Write ``result`` into ``target`` and everything that shares its memory; returns ``target``.
 
     The result is cast to the target's dtype. Errors are PyTorch's: a leaf that requires gradients
@@ -84,7 +84,10 @@ def write(target, result):
     dtype category or of another shape, nor memory in which elements overlap.
     """
     own, new = target._value.spec, result._value.spec
-    if modes.grad or target._alias is not None:
+    if constant:  # one number everywhere may also be written to memory seen twice
+        if modes.grad:
+            check_history(target, result)
+    elif modes.grad or target._alias is not None:
         check_writable(target, result)
     if new is not own:
         _check_result(own, new)

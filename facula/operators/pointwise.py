@@ -279,6 +279,8 @@ def clamp(input, min: Operand = None, max: Operand = None):
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     limits = [x for x in (min, max) if x is not None]
     to = kit.result_type(input, *limits)
+    if to.category == COMPLEX:
+        raise NotImplementedError("clamp is not supported for complex types")
     out = kit.as_dtype(input, to)
     if min is not None:
         out = kit.bind(p.maximum, out, kit.as_dtype(min, to))

@@ -37,7 +37,7 @@ class Generator:
         self.arrays: dict[str, float] = {}
         self.strided: set[str] = set()
         self.home: dict[str, int] = {}  # name -> number of the memory it uses
-        self.count = 0
+        self.count = self.homes = 0
         self.coarse = 1e-10
         self.errors = 0
 
@@ -184,9 +184,9 @@ class Generator:
 
     def _settle(self, name, value, line, read) -> None:
         address = value.untyped_storage().data_ptr()
-        home = self._home_of(address, name) if address else len(self.home) + 1000
+        home = self._home_of(address, name)
         self.home[name] = home
-        shared = [n for n in read if self.home.get(n) == home and n in self.tensors]
+        shared = read if "deepcopy" in line.text else [n for n in read if self.home.get(n) == home and n in self.tensors]
         if shared:
             known = all(n in self.strided for n in shared)
         else:
@@ -208,7 +208,12 @@ class Generator:
                 start, size = value.__array_interface__["data"][0], value.nbytes
             if start and start <= address < start + size:
                 return self.home[other]
-        return len(self.home) + 1
+        self.homes += 1
+        return self.homes
+
+    def alone(self, name: str) -> bool:
+        """Whether no other variable uses the same memory."""
+        return list(self.home.values()).count(self.home[name]) == 1
 
     def forget(self, name: str) -> None:
         """A variable was deleted."""

@@ -13,7 +13,7 @@ def differentiable(t) -> bool:
 
 def require(g) -> Line | None:
     a = g.tensor(lambda t: t.is_leaf and (t.is_floating_point() or t.is_complex() or g.chance(0.02)))
-    if a is None or sum(home == g.home[a] for home in g.home.values()) > 1:
+    if a is None or not g.alone(a):
         return None  # PyTorch makes leaves of views that exist already
     return Line(f"{a}.requires_grad_()", "requires_grad_")
 
@@ -113,7 +113,9 @@ def keep(g) -> Line | None:
 
 def leave(g) -> Line | None:
     a = g.tensor(lambda t: t.requires_grad and not t.is_leaf)
-    return a and Line(f"{a}.detach_()", "detach_")
+    if a is None or not g.alone(a):
+        return None
+    return Line(f"{a}.detach_()", "detach_")
 
 
 def without(g) -> Line | None:

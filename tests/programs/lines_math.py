@@ -106,6 +106,8 @@ def binary(g) -> Line | None:
     b = g.number() if scalar else partner(g, a)
     if b is None:
         return None
+    if scalar and "j" in b and g.value(a).dtype in (torch.float16, torch.bfloat16):
+        return None  # complex32
     op = g.pick(["+", "-", "*", "+", "-", "*", "/"])
     complex_ = g.value(a).is_complex() or (g.value(b).is_complex() if not scalar else "j" in b)
     inexact = complex_ and op in "*/"

@@ -19,17 +19,19 @@ def separate(t) -> bool:
     return len(places.unique()) == len(places)
 
 
-def target(g, wanted=None, whole=False) -> str | None:
+def target(g, wanted=None, whole=False, leaf=False) -> str | None:
     """A tensor to write into: seldom one that must not be written."""
 
     def fits(t):
         if not separate(t):
             return False
-        if t.is_leaf and t.requires_grad and not g.chance(0.05):
+        if t.is_leaf and t.requires_grad and not (leaf or g.chance(0.05)):
             return False
         return wanted is None or wanted(t)
 
     a = g.tensor(fits)
+    if a is not None and graph(g) and any(g.home[n] == g.home[a] for n in g.arrays):
+        return None  # PyTorch does not notice that saved memory changes
     if a is not None and expanded(g.value(a)) and (whole or a not in g.strided):
         return None  # some gradients are expanded in PyTorch
     return a
@@ -43,6 +45,11 @@ def line(a, text, kind, inexact=False, new=()) -> Line:
     return Line(text, kind, new=new, writes=(a,), inexact=inexact)
 
 
+def apart(g, a, b) -> bool:
+    """Whether writing ``a`` leaves ``b`` alone: what a loop does otherwise depends on its order."""
+    return a == b or g.home.get(a) != g.home.get(b)
+
+
 def source(g, a, exact=False) -> str | None:
     """A tensor or number that may be written into ``a`` by arithmetic."""
     own = g.value(a).dtype
@@ -54,6 +61,8 @@ def source(g, a, exact=False) -> str | None:
     t = g.value(b)
     discrete = not (own.is_floating_point or own.is_complex)
     if (exact or discrete) and g.noise(b):
+        return None
+    if not apart(g, a, b):
         return None
     if t.shape != g.value(a).shape and t.dim() > g.value(a).dim() and not g.chance(0.05):
         return None
@@ -91,7 +100,7 @@ def filled(g) -> Line | None:
     text = g.pick([f"{a}.zero_()", f"{a}.fill_({g.number(t.dtype)})", f"{a}.copy_({g.number(t.dtype)})"])
     if "copy_" in text:
         b = partner(g, a)
-        if b is None or not _may_convert(g, b, t.dtype) or g.value(b).dim() > t.dim():
+        if b is None or not apart(g, a, b) or not _may_convert(g, b, t.dtype) or g.value(b).dim() > t.dim():
             return None
         text = f"{a}.copy_({b})"
     return line(a, text, text.split(".")[1].split("(")[0])
@@ -137,6 +146,8 @@ def functions(g) -> Line | None:
         return None
     own = g.value(a)
     b = g.tensor(lambda t: t.shape == own.shape and t.dtype == own.dtype)
+    if not apart(g, a, b):
+        return None
     return line(a, f"{a}.{text.format(b=b)}", text.split("(")[0], True)
 
 
@@ -164,7 +175,7 @@ def item_set(g) -> Line | None:
             )
 
         b = g.tensor(fits)
-        if b is None or not _may_convert(g, b, own):
+        if b is None or not apart(g, a, b) or b == a or not _may_convert(g, b, own):
             return None
         value = b
     kind = "advanced setitem" if wide else "setitem"
@@ -221,8 +232,9 @@ def scattered(g) -> Line | None:
 def turned(g) -> Line | None:
     """In-place changes of shape."""
     a = g.tensor(lambda t: 0 < t.dim() < 4 and not (t.is_leaf and t.requires_grad))
-    if a is None:
+    if a is None or not g.alone(a):
         return None
+    g.strided.discard(a)
     ndim = g.value(a).dim()
     texts = [f"{a}.transpose_(0, {ndim - 1})", f"{a}.unsqueeze_({g.integer(0, ndim)})", f"{a}.squeeze_()"]
     if ndim == 2:
@@ -288,6 +300,8 @@ def data_set(g) -> Line | None:
     if graph(g):
         return None
     b = g.tensor(lambda x: x.shape == t.shape and x.dtype == t.dtype)
+    if not apart(g, a, b):
+        return None
     text = g.pick([f"{a}.data.mul_(0.5)", f"{a}.data.copy_({b})", f"{a}.data[...] = 1.5", f"{a}.data = {b}.detach().clone()"])
     if "clone" in text and not g.value(b).is_contiguous():
         return None
@@ -296,7 +310,7 @@ def data_set(g) -> Line | None:
 
 def quiet(g) -> Line | None:
     """A write within no_grad, also into leaves."""
-    a = g.tensor(lambda t: separate(t) and (t.is_floating_point() or t.is_complex()))
+    a = target(g, lambda t: t.is_floating_point() or t.is_complex(), leaf=True)
     if a is None:
         return None
     complex_ = g.value(a).is_complex()

@@ -191,7 +191,7 @@ def aliased(g) -> Line | None:
         f"{a}.detach()", f"{a}.data", f"{a}.clone()", f"{a}.detach().clone()", f"{a}.contiguous()",
         f"{a}.to({a}.dtype)", f"{a}.view_as({a})", f"{a}.expand_as({a})", f"{a}[:]", f"copy.deepcopy({a}.detach())",
     ])  # fmt: skip
-    if "view_as" in text and a not in g.strided:
+    if ("view_as" in text or "contiguous" in text) and a not in g.strided:
         return None
     if "deepcopy" in text and g.value(a).numel() == 0:
         return None

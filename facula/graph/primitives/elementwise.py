@@ -84,7 +84,10 @@ def _floor_divide(a, b):
 
 
 def _remainder(a, b):
-    return np.remainder(a, b)
+    out = np.remainder(a, b)
+    if out.dtype.kind != "f":
+        return out
+    return np.where(out == 0, np.copysign(out, a), out)  # NumPy gives zeros the divisor's sign
 
 
 # Arithmetic

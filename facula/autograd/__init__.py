@@ -2,6 +2,7 @@
 
 from facula.autograd import functional as functional
 from facula.autograd import node as graph
+from facula.autograd import profiler as profiler
 from facula.autograd.anomaly import detect_anomaly as detect_anomaly
 from facula.autograd.anomaly import set_detect_anomaly as set_detect_anomaly
 from facula.autograd.function import Function as Function

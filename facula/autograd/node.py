@@ -83,7 +83,7 @@ class Node:
 
         Views save at most the numbers that say where they start; those are kept.
         """
-        if self.saved and self.call.frees:
+        if (self.saved and self.call.frees) or self.call.once:
             self.saved = None
 
 

@@ -83,6 +83,9 @@ def _write_view(root, value, structure: tuple, numbers: Numbers):
     return _written(root, value, views.steps_of(structure, numbers))
 
 
+_write_view.once = True
+
+
 def _written(root, value, chain):
     befores = [root]
     for step in chain[:-1]:

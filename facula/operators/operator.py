@@ -54,7 +54,7 @@ class Call:
     """One kind of call of one operator: specs and static arguments fixed, body traced."""
 
     __slots__ = (
-        "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number",
+        "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number", "once",
         "operator", "out_specs", "output_count", "pick", "rebuild", "saves", "saves_outputs",
         "single", "template", "wanted",
     )  # fmt: skip
@@ -63,6 +63,7 @@ class Call:
     def __init__(self, operator: Operator, template: list, specs, wanted: tuple[int, ...]):
         self.operator = operator
         self.frees = True
+        self.once = operator.once
         self.template = template
         self.in_specs = tuple(specs)
         self.input_count = len(specs)
@@ -132,6 +133,7 @@ class Operator:
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
         self.view = view
+        self.once = False  # its node serves one backward pass, whether or not it saved anything
         self.keeps = view is not None  # saved Python numbers survive a backward pass
         self.differentiable = differentiable
         self.edge_order = edge_order

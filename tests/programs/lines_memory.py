@@ -303,7 +303,7 @@ def data_set(g) -> Line | None:
     if not apart(g, a, b):
         return None
     text = g.pick([f"{a}.data.mul_(0.5)", f"{a}.data.copy_({b})", f"{a}.data[...] = 1.5", f"{a}.data = {b}.detach().clone()"])
-    if "clone" in text and not g.value(b).is_contiguous():
+    if "clone" in text and not (g.value(b).is_contiguous() and g.alone(a)):
         return None
     return Line(text, "data", writes=(a,))
 

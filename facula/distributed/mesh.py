@@ -58,6 +58,11 @@ class Mesh:
         with listener:
             while len(self._sockets) < self.world_size - 1:
                 self._accept(listener, token)
+        # The process that keeps the store must not leave before all have found each other.
+        if store.add("mesh/connected", 1) == self.world_size:
+            store.set("mesh/ready", b"1")
+        if self.rank == 0:
+            store.get("mesh/ready")
 
     def _accept(self, listener: socket.socket, token: bytes) -> None:
         try:

@@ -255,6 +255,12 @@ class _Server:
                 return
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
+    def close(self) -> None:
+        """Accept no more connections."""
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(ConnectionError, OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -324,6 +330,16 @@ class TCPStore(Store):
                         f"({self.host}, {self.port}): {error}"
                     ) from None
                 time.sleep(0.05)
+
+    def close(self) -> None:
+        """End the connection (and the table, in the process that keeps it)."""
+        self._connection.close()
+        if self._server is not None:
+            self._server.close()
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError, OSError):
+            self.close()
 
     def _wait_for_workers(self, world_size: int) -> None:
         if self.add("facula/workers", 1) == world_size:

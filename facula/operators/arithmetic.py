@@ -166,18 +166,16 @@ def _div_rounded(input: Operand, other: Operand, rounding_mode: str):
     return kit.bind(p.mul, whole, kit.bind(p.mul, kit.bind(p.sign, a), kit.bind(p.sign, b)))
 
 
+def _is_whole(x) -> bool:
+    own = getattr(x, "_value", None)
+    return isinstance(x, (int, np.integer)) if own is None else own.spec.dtype.category <= INTEGER
+
+
 def _refuse_zero(input, other) -> None:
     """Whole numbers cannot be divided by zero; floats give infinities."""
-    if modes.trace is not None or not {kit.spec_of(x).dtype.category for x in (input, other)} <= {
-        BOOL,
-        INTEGER,
-    }:
+    if modes.trace is not None or not (_is_whole(input) and _is_whole(other)):
         return
-    zero = (
-        other == 0
-        if not hasattr(other, "_value")
-        else bool((np.asarray(other._buffer()) == 0).any())
-    )
+    zero = other == 0 if not hasattr(other, "_value") else (np.asarray(other._buffer()) == 0).any()
     if zero:
         raise RuntimeError("ZeroDivisionError")
 

@@ -47,9 +47,7 @@ class Parameter(Tensor, metaclass=_ParameterType):
         if id(self) in memo:
             return memo[id(self)]
         made = type(self)(self.detach().clone(), self.requires_grad)
-        made.__dict__.update(self.__dict__)
-        if self._grad is not None:
-            made._grad = self._grad.detach().clone()
+        made.__dict__.update(self.__dict__)  # but not the gradient, as in PyTorch
         memo[id(self)] = made
         return made
 

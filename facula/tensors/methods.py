@@ -9,7 +9,7 @@ import numpy as np
 from facula import operators as ops
 from facula.autograd.handle import TensorBase
 from facula.autograd.modes import modes
-from facula.autograd.storage import Alias
+from facula.autograd.storage import Alias, contiguous_strides
 from facula.base import dtypes
 from facula.operators import (
     arithmetic,
@@ -208,8 +208,13 @@ def resize_as_(self, other):
 
 
 def set_(self, source=None, storage_offset=0, size=None, stride=None):
-    """Point the tensor at another tensor's memory."""
-    conversion.set_data(self, creation.empty(0, dtype=self.dtype) if source is None else source)
+    """Point the tensor at another tensor's memory, or at a window on it."""
+    if source is None:
+        source = creation.empty(0, dtype=self.dtype)
+    elif size is not None:
+        stride = contiguous_strides(tuple(size)) if stride is None else stride
+        source = source.detach().as_strided(size, stride, storage_offset)
+    conversion.set_data(self, source)
     return self
 
 
@@ -251,7 +256,11 @@ def _comparison(function):
     """Comparisons with foreign objects are Python's business."""
 
     def method(self, other):
-        return function(self, other) if _operands[other.__class__] else NotImplemented
+        if _operands[other.__class__]:
+            return function(self, other)
+        if isinstance(other, np.ndarray):
+            return function(self, adopt(np.array(other)))
+        return NotImplemented
 
     return method
 

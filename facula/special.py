@@ -1,19 +1,7 @@
 """torch.special: special functions under the names of ``torch.special``."""
 
 from facula.operators.combining import xlogy as xlogy
-from facula.operators.pointwise import digamma as digamma
-from facula.operators.pointwise import digamma as psi
-from facula.operators.pointwise import erf as erf
-from facula.operators.pointwise import erfc as erfc
-from facula.operators.pointwise import erfinv as erfinv
-from facula.operators.pointwise import exp2 as exp2
-from facula.operators.pointwise import expit as expit
-from facula.operators.pointwise import expm1 as expm1
-from facula.operators.pointwise import lgamma as gammaln
-from facula.operators.pointwise import log1p as log1p
-from facula.operators.pointwise import logit as logit
 from facula.operators.pointwise import round as round
-from facula.operators.pointwise import sinc as sinc
 from facula.operators.softmaxes import log_softmax as log_softmax
 from facula.operators.softmaxes import softmax as softmax
 from facula.operators.special_functions import igamma as gammainc
@@ -38,6 +26,18 @@ from facula.operators.special_functions import special_ndtri as ndtri
 from facula.operators.special_functions import special_xlog1py as xlog1py
 from facula.operators.special_functions import special_zeta as zeta
 from facula.operators.statistics import logsumexp as logsumexp
+from facula.operators.transcendental import digamma as digamma
+from facula.operators.transcendental import digamma as psi
+from facula.operators.transcendental import erf as erf
+from facula.operators.transcendental import erfc as erfc
+from facula.operators.transcendental import erfinv as erfinv
+from facula.operators.transcendental import exp2 as exp2
+from facula.operators.transcendental import expit as expit
+from facula.operators.transcendental import expm1 as expm1
+from facula.operators.transcendental import lgamma as gammaln
+from facula.operators.transcendental import log1p as log1p
+from facula.operators.transcendental import logit as logit
+from facula.operators.transcendental import sinc as sinc
 
 __all__ = [
     "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "entr", "erf", "erfc",

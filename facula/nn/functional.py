@@ -100,8 +100,6 @@ from facula.operators.pair_losses import (
 )
 from facula.operators.patches import fold as fold
 from facula.operators.patches import unfold as unfold
-from facula.operators.pointwise import sigmoid as sigmoid
-from facula.operators.pointwise import tanh as tanh
 from facula.operators.pooling import avg_pool1d as avg_pool1d
 from facula.operators.pooling import avg_pool2d as avg_pool2d
 from facula.operators.pooling import avg_pool3d as avg_pool3d
@@ -130,6 +128,8 @@ from facula.operators.shuffles import native_channel_shuffle as native_channel_s
 from facula.operators.shuffles import pixel_shuffle as pixel_shuffle
 from facula.operators.shuffles import pixel_unshuffle as pixel_unshuffle
 from facula.operators.softmaxes import softmin as softmin
+from facula.operators.transcendental import sigmoid as sigmoid
+from facula.operators.transcendental import tanh as tanh
 
 softmax = _softmaxes.functional_softmax
 log_softmax = _softmaxes.functional_log_softmax

@@ -12,12 +12,12 @@ from facula.operators.arithmetic import _select, maximum, minimum
 from facula.operators.basic import zero_like
 from facula.operators.joining import _cat
 from facula.operators.movement import _view
-from facula.operators.slicing import slice_axis
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import erf, exp, expm1, log1p, sigmoid, tanh
 from facula.operators.precision import largest, narrowed, require_real, widened
 from facula.operators.reduction import _sum
+from facula.operators.slicing import slice_axis
+from facula.operators.transcendental import erf, exp, expm1, log1p, sigmoid, tanh
 
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -87,9 +87,7 @@ def relu6(input):
     return hardtanh(input, 0.0, 6.0)
 
 
-@operator(
-    derivative={"input": lambda g, input, negative_slope: _leaked(g, input, negative_slope)}
-)
+@operator(derivative={"input": lambda g, input, negative_slope: _leaked(g, input, negative_slope)})
 def leaky_relu(input, negative_slope: Number = 0.01):
     """``input`` where positive, ``negative_slope * input`` elsewhere."""
     require_real("leaky_relu_cpu", input)

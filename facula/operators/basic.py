@@ -35,7 +35,9 @@ def real_part(input):
     return kit.bind(elementwise.real, input)
 
 
-@operator(name="Imag", derivative={"input": lambda g: cast(g, g._value.spec.dtype.to_complex()) * 1j})
+@operator(
+    name="Imag", derivative={"input": lambda g: cast(g, g._value.spec.dtype.to_complex()) * 1j}
+)
 def imag_part(input):
     """The imaginary part of a complex tensor, as a copy."""
     return kit.bind(elementwise.imag, input)
@@ -66,7 +68,9 @@ def sum_to_size_copy(input, size: tuple):
     return kit.reshape(input, size)
 
 
-@operator(name="Expand", derivative={"input": lambda g, call: sum_to_size_copy(g, call.in_specs[0].shape)})
+@operator(
+    name="Expand", derivative={"input": lambda g, call: sum_to_size_copy(g, call.in_specs[0].shape)}
+)
 def expand_copy(input, size: tuple):
     """The input repeated to ``size``, as a value of its own."""
     return kit.broadcast_to(input, size)
@@ -127,12 +131,16 @@ def zero_like(x):
     return tools.zeros(x._value.spec)
 
 
+def one_like(x):
+    """Ones of a tensor's shape and dtype, inside a body."""
+    return kit.full(x._value.spec.shape, 1, x._value.spec.dtype)
+
+
 @operator(name="=CopyBackwards", derivative={"self": lambda g: zero_like(g), "src": lambda g: g})
 def copy(self, src):
     """``src`` in the shape and dtype of ``self``: what ``self.copy_(src)`` writes."""
     own = self._value.spec
     return kit.broadcast_to(kit.as_dtype(src, own.dtype), own.shape)
-
 
 
 @operator(name="Fill", derivative={"self": lambda g: zero_like(g)})

@@ -21,11 +21,11 @@ from facula.operators.basic import cast, zero_like
 from facula.operators.loss_reduction import chosen
 from facula.operators.movement import _unsqueeze, _view
 from facula.operators.operator import Number, operator
-from facula.operators.pointwise import exp
 from facula.operators.positions import clearly_in_range, out_of_range
 from facula.operators.precision import narrowed, require_real, widened
 from facula.operators.reduction import _mean, _sum, pick_along
 from facula.operators.softmaxes import _log_softmax, log_softmax_body
+from facula.operators.transcendental import exp
 
 
 def _shape(x):

@@ -7,12 +7,19 @@ from facula.base.dtypes import COMPLEX
 from facula.graph.primitives import elementwise as p
 from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum, pow_
-from facula.operators.basic import cast, conj, zero_like
+from facula.operators.basic import cast, conj, one_like, zero_like
 from facula.operators.operator import Number, Operand, operator
-from facula.operators.pointwise import abs, exp, full_like_one, isinf, isnan, log, log1p, sqrt
+from facula.operators.pointwise import abs, isinf, isnan
+from facula.operators.transcendental import exp, log, log1p, sqrt
 
 
-@operator(name="Hypot", derivative={"input": lambda g, input, out: g * (input / out), "other": lambda g, other, out: g * (other / out)})
+@operator(
+    name="Hypot",
+    derivative={
+        "input": lambda g, input, out: g * (input / out),
+        "other": lambda g, other, out: g * (other / out),
+    },
+)
 def hypot(input, other: Operand):
     """``sqrt(input**2 + other**2)``."""
     a, b = kit.promoted(input, other, to_float=True)
@@ -117,6 +124,7 @@ def nextafter(input, other):
 
 def float_power(input, exponent):
     """``input ** exponent`` in double precision."""
+
     def wide(x):
         if isinstance(x, (int, float)):
             return float(x)
@@ -131,21 +139,44 @@ def float_power(input, exponent):
 @operator(differentiable=False)
 def heaviside(input, values):
     """0 below zero, 1 above, ``values`` at zero."""
-    one, zero = full_like_one(input), zero_like(input)
+    one, zero = one_like(input), zero_like(input)
     return _select(input == 0, values, _select(input > 0, one, zero))
 
 
 NAMESPACES = {
     "torch": [
-        "hypot", "lerp", "addcmul", "addcdiv", "logaddexp", "xlogy", "copysign", "nextafter",
-        "float_power", "heaviside",
+        "hypot",
+        "lerp",
+        "addcmul",
+        "addcdiv",
+        "logaddexp",
+        "xlogy",
+        "copysign",
+        "nextafter",
+        "float_power",
+        "heaviside",
     ],
     "method": [
-        "hypot", "lerp", "addcmul", "addcdiv", "logaddexp", "xlogy", "copysign", "nextafter",
-        "float_power", "heaviside",
+        "hypot",
+        "lerp",
+        "addcmul",
+        "addcdiv",
+        "logaddexp",
+        "xlogy",
+        "copysign",
+        "nextafter",
+        "float_power",
+        "heaviside",
     ],
     "inplace": [
-        "hypot", "lerp", "addcmul", "addcdiv", "xlogy", "copysign", "nextafter", "float_power",
+        "hypot",
+        "lerp",
+        "addcmul",
+        "addcdiv",
+        "xlogy",
+        "copysign",
+        "nextafter",
+        "float_power",
         "heaviside",
     ],
 }

@@ -11,7 +11,7 @@ from facula.operators.arithmetic import _select, atan2
 from facula.operators.basic import conj_copy, imag_part, real_part, zero_like
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import cos, sin
+from facula.operators.transcendental import cos, sin
 from facula.operators.views import View
 
 

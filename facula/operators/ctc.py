@@ -18,10 +18,11 @@ from facula.operators.arithmetic import _select, maximum
 from facula.operators.loss_reduction import checked
 from facula.operators.movement import squeeze, unsqueeze
 from facula.operators.operator import operator
-from facula.operators.pointwise import exp, isinf, log
+from facula.operators.pointwise import isinf
 from facula.operators.positions import array_of, computed
 from facula.operators.precision import require_real
 from facula.operators.reduction import _mean, _sum
+from facula.operators.transcendental import exp, log
 
 
 def _shape(x):

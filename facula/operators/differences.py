@@ -13,12 +13,13 @@ from facula.operators.complex_numbers import complex as make_complex
 from facula.operators.contraction import matmul
 from facula.operators.joining import cat
 from facula.operators.movement import _view, squeeze, transpose, unsqueeze
-from facula.operators.pointwise import clamp, sqrt
+from facula.operators.pointwise import clamp
 from facula.operators.reduction import mean
 from facula.operators.reduction import sum as sum_
 from facula.operators.scans import cumsum
 from facula.operators.slicing import narrow
 from facula.operators.strided import diagonal
+from facula.operators.transcendental import sqrt
 
 
 def _shape(x):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from facula.autograd.handle import TensorBase
 from facula.graph.primitives import movement as m
 from facula.operators import kit
-from facula.operators.movement import reshape
+from facula.operators.movement import _view, reshape
 from facula.operators.operator import operator
+from facula.operators.rename import renamed
 from facula.operators.slicing import _select_at, _slice, _whole
 
 
@@ -49,8 +50,10 @@ def cat(tensors, dim=0):
         raise ValueError("expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
         if not isinstance(x, TensorBase):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
-    # An empty vector joins with anything: an old rule that scripts rely on.
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}"
+            )
+    # An empty vector joins with anything (an old rule that scripts rely on); its dtype counts.
     kept = [x for x in tensors if _shape(x) != (0,)] or tensors[:1]
     ndim = len(_shape(kept[0]))
     if ndim == 0:
@@ -69,13 +72,22 @@ def cat(tensors, dim=0):
                     f"{_shape(kept[0])[d]} but got size {shape[d]} for tensor number {i} in the "
                     "list."
                 )
+    if len(kept) < len(tensors) and ndim:
+        first = _shape(kept[0])
+        empty = (*first[:axis], 0, *first[axis + 1 :])
+        kept = [_view(x, empty) if _shape(x) == (0,) else x for x in tensors]
     return _cat(kept, axis)
 
 
 concat = concatenate = cat
 
 
-@operator(name="Stack", derivative=lambda g, call, dim: {"tensors": [_select_at(g, dim, i) for i in range(call.input_count)]})
+@operator(
+    name="Stack",
+    derivative=lambda g, call, dim: {
+        "tensors": [_select_at(g, dim, i) for i in range(call.input_count)]
+    },
+)
 def _stack(tensors, dim: int):
     to = kit.result_type(*tensors)
     shape = _shape(tensors[0])
@@ -128,9 +140,7 @@ def _at_least(name, lift):
             return tuple([lift(x) for x in tensors[0]])
         return lift(tensors[0]) if len(tensors) == 1 else tuple([lift(x) for x in tensors])
 
-    function.__name__ = name
-    function.__doc__ = f"Views with at least {name[8]} dimensions."
-    return function
+    return renamed(function, name, f"Views with at least {name[8]} dimensions.")
 
 
 def _lift3(x):
@@ -141,15 +151,23 @@ def _lift3(x):
 
 
 atleast_1d = _at_least("atleast_1d", lambda x: x if _shape(x) else reshape(x, (1,)))
-atleast_2d = _at_least(
-    "atleast_2d", lambda x: x if len(_shape(x)) >= 2 else reshape(x, (1, max(1, x._value.spec.numel)) if _shape(x) == () else (1, *_shape(x)))
-)
+atleast_2d = _at_least("atleast_2d", lambda x: x if len(_shape(x)) >= 2 else reshape(x, (1, -1)))
 atleast_3d = _at_least("atleast_3d", _lift3)
 
 
 NAMESPACES = {
     "torch": [
-        "cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack",
-        "column_stack", "atleast_1d", "atleast_2d", "atleast_3d",
+        "cat",
+        "concat",
+        "concatenate",
+        "stack",
+        "hstack",
+        "vstack",
+        "row_stack",
+        "dstack",
+        "column_stack",
+        "atleast_1d",
+        "atleast_2d",
+        "atleast_3d",
     ],
 }

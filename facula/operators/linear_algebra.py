@@ -12,12 +12,11 @@ from facula.base.errors import LinAlgError
 from facula.graph.spec import spec
 from facula.operators import kit
 from facula.operators.arithmetic import _select
-from facula.operators.basic import cast, conj, expand_copy, zero_like
+from facula.operators.basic import cast, conj, expand_copy, one_like, zero_like
 from facula.operators.contraction import conjugate_transpose as hermitian
 from facula.operators.contraction import matmul
 from facula.operators.contraction import swapped as swapped
 from facula.operators.movement import _view
-from facula.operators.pointwise import full_like_one
 from facula.operators.rearranging import diag_embed, tril, triu
 from facula.operators.strided import diagonal
 from facula.runtime.value import Value
@@ -111,11 +110,11 @@ def halved_tril(x):
 def quotient(a, b):
     """a / b, with 0 wherever a is 0: also at 0 / 0, where nothing depends on the quotient."""
     b = expand_copy(b, shape_of(a)) if shape_of(b) != shape_of(a) else b
-    return a / _select(a == 0, full_like_one_of(b), b)
+    return a / _select(a == 0, ones_as(b), b)
 
 
-def full_like_one_of(x):
-    return zero_like(x) + 1 if modes.trace is None else full_like_one(x)
+def ones_as(x):
+    return zero_like(x) + 1 if modes.trace is None else one_like(x)
 
 
 def as_complex(x):

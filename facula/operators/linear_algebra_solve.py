@@ -33,9 +33,9 @@ from facula.operators.linear_algebra import (
 from facula.operators.movement import _view
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import log
 from facula.operators.reduction import _sum
 from facula.operators.results import result
+from facula.operators.transcendental import log
 
 # Triangular systems -----------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from facula.operators.loss_reduction import checked, chosen, node_name, reduced,
 from facula.operators.movement import _unsqueeze
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import exp, log, log1p, sigmoid, sign, square
+from facula.operators.pointwise import sign, square
 from facula.operators.precision import require_real, widened
 from facula.operators.reduction import _sum
+from facula.operators.transcendental import exp, log, log1p, sigmoid
 
 
 def _count(*tensors) -> int:

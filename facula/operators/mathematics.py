@@ -16,8 +16,9 @@ from facula.operators.arithmetic import _select, maximum, minimum, pow_
 from facula.operators.basic import cast
 from facula.operators.comparison import isclose
 from facula.operators.operator import Operand, operator
-from facula.operators.pointwise import exp2, isinf, log1p
+from facula.operators.pointwise import isinf
 from facula.operators.results import result
+from facula.operators.transcendental import exp2, log1p
 
 
 def _dtype(x):

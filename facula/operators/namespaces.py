@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 from facula.operators.numpy_names import TAKING, accepting
 from facula.operators.out_argument import with_out
@@ -30,23 +31,32 @@ WITHOUT_OUT = frozenset(
     """.split()
 )
 
-_TARGETS = {"torch": TORCH, "functional": FUNCTIONAL, "method": METHODS, "inplace": INPLACE}
-
 
 def _collect() -> None:
-    for info in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if info.name == "namespaces":
-            continue
-        module = importlib.import_module(f"facula.operators.{info.name}")
-        for namespace, names in getattr(module, "NAMESPACES", {}).items():
-            for name in names:
-                function = getattr(module, name)
-                if name in TAKING and namespace in ("torch", "method"):
-                    function = accepting(function)
-                if namespace == "torch" and name not in WITHOUT_OUT:
-                    function = with_out(function)
-                    setattr(module, name, function)  # pickles look the function up there
-                _TARGETS[namespace][name] = function
+    names = [info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    # All are imported before any is wrapped: among themselves they call the plain functions.
+    for module in [importlib.import_module(f"facula.operators.{name}") for name in names]:
+        if module.__name__ != __name__:
+            _collect_from(module)
+
+
+def _collect_from(module: ModuleType) -> None:
+    listed = getattr(module, "NAMESPACES", {})
+    for name in listed.get("inplace", ()):
+        INPLACE[name] = getattr(module, name)
+    for name in listed.get("method", ()):
+        METHODS[name] = (
+            accepting(getattr(module, name)) if name in TAKING else getattr(module, name)
+        )
+    for name in listed.get("torch", ()):
+        function = getattr(module, name)
+        if name in TAKING:
+            function = accepting(function)
+        TORCH[name] = function if name in WITHOUT_OUT else with_out(function)
+    for name in listed.get("torch", ()):
+        setattr(module, name, TORCH[name])  # pickles look the function up there
+    for name in listed.get("functional", ()):
+        FUNCTIONAL[name] = getattr(module, name)
 
 
 _collect()

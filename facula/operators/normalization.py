@@ -15,9 +15,10 @@ from facula.operators import kit
 from facula.operators.basic import cast, write_value
 from facula.operators.movement import _view
 from facula.operators.operator import Number, operator
-from facula.operators.pointwise import rsqrt, square
+from facula.operators.pointwise import square
 from facula.operators.precision import narrowed, require_real, wide_dtype, widened
 from facula.operators.reduction import _mean, _sum
+from facula.operators.transcendental import rsqrt
 
 
 def _shape(x):

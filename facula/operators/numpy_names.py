@@ -16,6 +16,7 @@ TAKING = frozenset(
 )
 
 
+@functools.cache
 def accepting(function):
     """``function`` that also takes NumPy's names for its arguments."""
 

@@ -44,6 +44,7 @@ def fill_out(out, result):
 Operator.into = staticmethod(fill_out)
 
 
+@functools.cache
 def with_out(function):
     """A plain function that also takes ``out=``; operators take it by themselves."""
     if isinstance(function, Operator):

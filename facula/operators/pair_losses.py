@@ -6,8 +6,9 @@ from facula.operators.arithmetic import _select, minimum
 from facula.operators.distances import _pairwise_distance, pairwise_distance
 from facula.operators.loss_reduction import chosen, node_name, reduced
 from facula.operators.operator import Number, operator
-from facula.operators.pointwise import clamp, sqrt, square
+from facula.operators.pointwise import clamp, square
 from facula.operators.reduction import _sum
+from facula.operators.transcendental import sqrt
 
 
 def _spec(x):

@@ -1,4 +1,4 @@
-"""Functions of one tensor, element by element."""
+"""Rounding, signs, limits and tests of one tensor, element by element."""
 
 from __future__ import annotations
 
@@ -10,84 +10,24 @@ import numpy as np
 from facula.base import dtypes
 from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
 from facula.graph.primitives import elementwise as p
-from facula.graph.primitives import special_calls
 from facula.operators import kit
-from facula.operators.arithmetic import _select, maximum, minimum
+from facula.operators.arithmetic import _select
 from facula.operators.basic import cast, conj, full, imag_part, real_part, zero_like
 from facula.operators.operator import Operand, operator
-from facula.operators.rename import renamed
+from facula.operators.transcendental import unary
 
-
-def _unary(name, primitive, rule, node=None, to_float=True, doc=""):
-    """An operator that applies one primitive; ``rule`` is its derivative."""
-
-    def body(input):
-        own = kit.spec_of(input).dtype
-        if to_float:
-            input = kit.as_dtype(input, kit.floating(own))
-        return kit.bind(primitive, input)
-
-    renamed(body, name, doc)
-    return operator(body, name=node, derivative={"input": rule} if rule else None)
-
-
-def _two_over_root_pi(x):
-    return 2 / math.sqrt(math.pi) * exp(-(x * x))
-
-
-exp = _unary("exp", p.exp, lambda g, out: g * conj(out), doc="e to the power of each element.")
-exp2 = _unary("exp2", p.exp2, lambda g, out: g * conj(out) * math.log(2), doc="2 ** input.")
-expm1 = _unary("expm1", p.expm1, lambda g, out: g * (conj(out) + 1), doc="exp(input) - 1, accurate near 0.")
-log = _unary("log", p.log, lambda g, input: g / conj(input), doc="Natural logarithm.")
-log2 = _unary("log2", p.log2, lambda g, input: g / (conj(input) * math.log(2)), doc="Logarithm to base 2.")
-log10 = _unary("log10", p.log10, lambda g, input: g / (conj(input) * math.log(10)), doc="Logarithm to base 10.")
-log1p = _unary("log1p", p.log1p, lambda g, input: g / conj(input + 1), doc="log(1 + input), accurate near 0.")
-sqrt = _unary("sqrt", p.sqrt, lambda g, out: g / (2 * conj(out)), doc="Square root.")
-rsqrt = _unary("rsqrt", p.rsqrt, lambda g, out: -0.5 * g * conj(out * out * out), doc="1 / sqrt(input).")
-sin = _unary("sin", p.sin, lambda g, input: g * conj(cos(input)), doc="Sine of angles in radians.")
-cos = _unary("cos", p.cos, lambda g, input: g * -conj(sin(input)), doc="Cosine of angles in radians.")
-tan = _unary("tan", p.tan, lambda g, out: g * conj(1 + out * out), doc="Tangent of angles in radians.")
-asin = _unary("asin", p.asin, lambda g, input: g * conj(rsqrt(1 - input * input)), doc="Inverse sine, in radians.")
-acos = _unary("acos", p.acos, lambda g, input: g * -conj(rsqrt(1 - input * input)), doc="Inverse cosine, in radians.")
-atan = _unary("atan", p.atan, lambda g, input: g / conj(input * input + 1), doc="Inverse tangent, in radians.")
-sinh = _unary("sinh", p.sinh, lambda g, input: g * conj(cosh(input)), doc="Hyperbolic sine.")
-cosh = _unary("cosh", p.cosh, lambda g, input: g * conj(sinh(input)), doc="Hyperbolic cosine.")
-tanh = _unary("tanh", p.tanh, lambda g, out: g * conj(1 - out * out), doc="Hyperbolic tangent.")
-asinh = _unary("asinh", p.asinh, lambda g, input: g * conj(rsqrt(input * input + 1)), doc="Inverse hyperbolic sine.")
-acosh = _unary(
-    "acosh", p.acosh, lambda g, input: g * conj(rsqrt(input - 1) * rsqrt(input + 1)), doc="Inverse hyperbolic cosine."
-)
-atanh = _unary("atanh", p.atanh, lambda g, input: g / conj(1 - input * input), doc="Inverse hyperbolic tangent.")
-erf = _unary("erf", p.erf, lambda g, input: g * _two_over_root_pi(input), doc="The error function.")
-erfc = _unary("erfc", p.erfc, lambda g, input: -g * _two_over_root_pi(input), doc="1 - erf(input).")
-erfinv = _unary(
-    "erfinv", p.erfinv, lambda g, out: g * (math.sqrt(math.pi) / 2) * exp(out * out), doc="Inverse of erf."
-)
-lgamma = _unary("lgamma", p.lgamma, lambda g, input: g * digamma(input), doc="log |gamma(input)|.")
-digamma = _unary(
-    "digamma", p.digamma, lambda g, input: g * _polygamma(1, input), doc="Derivative of lgamma."
-)
-
-
-@operator(name="Polygamma", derivative={"input": lambda g, n, input: g * _polygamma(n + 1, input)})
-def _polygamma(n: int, input):
-    """The n-th derivative of digamma, n >= 1."""
-    own = kit.floating(input._value.spec.dtype)
-    return kit.bind(special_calls.polygamma, kit.as_dtype(input, own), n=n)
-
-
-floor = _unary("floor", p.floor, lambda g: zero_like(g), to_float=False, doc="Round down.")
-ceil = _unary("ceil", p.ceil, lambda g: zero_like(g), to_float=False, doc="Round up.")
-trunc = _unary("trunc", p.trunc, lambda g: zero_like(g), to_float=False, doc="Round towards zero.")
-_round = _unary("round", p.round_even, lambda g: zero_like(g), to_float=False)
+floor = unary("floor", p.floor, lambda g: zero_like(g), to_float=False, doc="Round down.")
+ceil = unary("ceil", p.ceil, lambda g: zero_like(g), to_float=False, doc="Round up.")
+trunc = unary("trunc", p.trunc, lambda g: zero_like(g), to_float=False, doc="Round towards zero.")
+_round = unary("round", p.round_even, lambda g: zero_like(g), to_float=False)
 for _rounding in (floor, ceil, trunc, _round):
-    _plain = _rounding.body
+    _plain, _rounding.__module__ = _rounding.body, __name__  # pickles look them up here
     _rounding.body = lambda input, _plain=_plain: (
         input if kit.spec_of(input).dtype.category <= INTEGER else _plain(input)
     )
 
 
-def round(input, *, decimals=0):  # noqa: A001 (PyTorch's name)
+def round(input, *, decimals=0):
     """Round to nearest, halves to even; ``decimals`` places behind the point."""
     if decimals == 0:
         return _round(input)
@@ -113,7 +53,7 @@ negative = neg
 
 
 @operator(derivative={"input": lambda g, input: g * sgn(input)})
-def abs(input):  # noqa: A001
+def abs(input):
     """Absolute value; of complex numbers the (real) modulus."""
     category = input._value.spec.dtype.category
     if category == COMPLEX:
@@ -161,26 +101,6 @@ def reciprocal(input):
     """``1 / input``."""
     own = kit.floating(input._value.spec.dtype)
     return kit.bind(p.div, kit.number(1, own), kit.as_dtype(input, own))
-
-
-@operator(derivative={"input": lambda g, out: g * conj((1 - out) * out)})
-def sigmoid(input):
-    """``1 / (1 + exp(-input))``."""
-    own = kit.floating(input._value.spec.dtype)
-    one = kit.number(1, own)
-    return kit.bind(p.div, one, kit.bind(p.add, one, kit.bind(p.exp, kit.bind(p.neg, kit.as_dtype(input, own)))))
-
-
-expit = sigmoid
-
-
-@operator
-def logit(input, eps=None):
-    """``log(input / (1 - input))``, the input first limited to [eps, 1 - eps] if given."""
-    input = kit.as_dtype(input, kit.floating(input._value.spec.dtype))
-    if eps is not None:
-        input = minimum(maximum(input, eps), 1 - eps)
-    return log(input / (1 - input))
 
 
 @operator
@@ -325,19 +245,10 @@ def clamp_max(input, max):
     return clamp(input, max=max)
 
 
-@operator(name="Sinc")
-def sinc(input):
-    """``sin(pi x) / (pi x)``, 1 at 0."""
-    x = kit.as_dtype(input, kit.floating(input._value.spec.dtype)) * math.pi
-    safe = _select(x == 0, full_like_one(x), x)
-    return _select(x == 0, full_like_one(x), sin(safe) / safe)
-
-
-def full_like_one(x):
-    return kit.full(x._value.spec.shape, 1, x._value.spec.dtype)
-
-
-@operator(name="NanToNum", derivative={"input": lambda g, input: _select(isfinite(input), g, zero_like(g))})
+@operator(
+    name="NanToNum",
+    derivative={"input": lambda g, input: _select(isfinite(input), g, zero_like(g))},
+)
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
     """NaN and infinities replaced by numbers (by default 0 and the dtype's extremes)."""
     own = input._value.spec.dtype
@@ -351,34 +262,15 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None):
     return _select(isneginf(input), low, out)
 
 
-arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh
-
-
+_ARITHMETIC = """
+    floor ceil trunc fix round neg negative abs absolute sign sgn square reciprocal frac deg2rad
+    rad2deg clamp clip clamp_min clamp_max nan_to_num
+""".split()
+_TESTS = """
+    isnan isinf isposinf isneginf isfinite isreal signbit
+""".split()
 NAMESPACES = {
-    "torch": [
-        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos",
-        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
-        "erfc", "erfinv", "lgamma", "digamma", "floor", "ceil", "trunc", "fix", "round", "neg",
-        "negative", "abs", "absolute", "sign", "sgn", "square", "reciprocal", "sigmoid", "logit",
-        "frac", "deg2rad", "rad2deg", "isnan", "isinf", "isposinf", "isneginf", "isfinite",
-        "isreal", "signbit", "clamp", "clip", "clamp_min", "clamp_max", "sinc", "nan_to_num",
-        "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
-    ],
-    "method": [
-        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos",
-        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
-        "erfc", "erfinv", "lgamma", "digamma", "floor", "ceil", "trunc", "fix", "round", "neg",
-        "negative", "abs", "absolute", "sign", "sgn", "square", "reciprocal", "sigmoid", "logit",
-        "frac", "deg2rad", "rad2deg", "isnan", "isinf", "isposinf", "isneginf", "isfinite",
-        "isreal", "signbit", "clamp", "clip", "clamp_min", "clamp_max", "sinc", "nan_to_num",
-        "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
-    ],
-    "inplace": [
-        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "sin", "cos",
-        "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf",
-        "erfc", "erfinv", "lgamma", "digamma", "floor", "ceil", "trunc", "fix", "round", "neg",
-        "negative", "abs", "absolute", "sign", "sgn", "square", "reciprocal", "sigmoid", "logit",
-        "frac", "deg2rad", "rad2deg", "clamp", "clip", "clamp_min", "clamp_max", "sinc",
-        "nan_to_num", "arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh",
-    ],
+    "torch": [*_ARITHMETIC, *_TESTS],
+    "method": [*_ARITHMETIC, *_TESTS],
+    "inplace": _ARITHMETIC,
 }

@@ -12,12 +12,12 @@ from facula.operators.activation import _rrelu_mean, _rrelu_with_noise
 from facula.operators.basic import zero_like
 from facula.operators.inplace import write
 from facula.operators.operator import Number, operator
-from facula.operators.pointwise import log
 from facula.operators.positions import computed
 from facula.operators.precision import require_real
 from facula.operators.reduction import argmax
 from facula.operators.scatter import scatter
 from facula.operators.softmaxes import _softmax
+from facula.operators.transcendental import log
 from facula.runtime import streams
 from facula.runtime.generator import default_stream
 

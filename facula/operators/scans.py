@@ -10,7 +10,6 @@ from facula.operators import kit
 from facula.operators.arithmetic import _select
 from facula.operators.basic import conj, expand_copy, zero_like
 from facula.operators.operator import operator
-from facula.operators.pointwise import exp
 from facula.operators.reduction import (
     _accumulate_dtype,
     _flip,
@@ -20,6 +19,7 @@ from facula.operators.reduction import (
     scatter_into,
 )
 from facula.operators.results import result
+from facula.operators.transcendental import exp
 
 
 @operator(derivative={"input": lambda g, dim: _flip_cumsum(g, dim)})

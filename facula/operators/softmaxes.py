@@ -9,9 +9,10 @@ from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import reduction as r
 from facula.operators import kit
 from facula.operators.operator import operator
-from facula.operators.pointwise import exp, log, neg
+from facula.operators.pointwise import neg
 from facula.operators.precision import narrowed, wide_dtype, widened
 from facula.operators.reduction import _sum
+from facula.operators.transcendental import exp, log
 
 
 def _own(x):

@@ -15,19 +15,11 @@ from facula.operators.arithmetic import _select
 from facula.operators.basic import cast, zero_like
 from facula.operators.movement import _view
 from facula.operators.operator import Operand, operator
-from facula.operators.pointwise import (
-    _polygamma,
-    digamma,
-    erfc,
-    exp,
-    lgamma,
-    log,
-    log1p,
-    sgn,
-)
+from facula.operators.pointwise import sgn
 from facula.operators.precision import narrowed, widened
 from facula.operators.reduction import _sum
 from facula.operators.rename import renamed
+from facula.operators.transcendental import _polygamma, digamma, erfc, exp, lgamma, log, log1p
 
 _HALVES = (dtypes.float16, dtypes.bfloat16)
 

@@ -13,8 +13,9 @@ from facula.operators import kit
 from facula.operators.arithmetic import _select
 from facula.operators.basic import cast, zero_like
 from facula.operators.operator import operator
-from facula.operators.pointwise import exp, isinf, log, sqrt
+from facula.operators.pointwise import isinf
 from facula.operators.reduction import _count, _finish, _kept, _mean, _shape, _sum, spread
+from facula.operators.transcendental import exp, log, sqrt
 
 
 def _nan_free(input):

@@ -11,8 +11,9 @@ from facula.operators.arithmetic import _select
 from facula.operators.basic import cast, zero_like
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import sgn, sqrt
+from facula.operators.pointwise import sgn
 from facula.operators.reduction import _finish, _sum, spread
+from facula.operators.transcendental import sqrt
 
 
 @operator(name="LinalgVectorNorm", derivative={

@@ -12,7 +12,6 @@ from facula.operators.operator import Numbers, operator
 from facula.operators.views import View
 
 
-
 def new_place(axis: int) -> int:
     """Stands in ``places`` for a dimension of size 1 that ``None`` made in front of ``axis``."""
     return -1 - axis

@@ -15,11 +15,12 @@ OVERLAP = (
 
 _MADE = {
     "no_grad": "A view was created in no_grad mode and is being modified inplace with grad mode "
-    "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. Move both the "
-    "view and the inplace operation inside the no_grad block, or both outside.",
+    "enabled. Given that this use case is ambiguous and error-prone, it is forbidden. Move both "
+    "the view and the inplace operation inside the no_grad block, or both outside.",
     "several": "Output {nr} of {name} is a view and is being modified inplace. This view is the "
-    "output of a function that returns multiple views. Such functions do not allow the output views "
-    "to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    "output of a function that returns multiple views. Such functions do not allow the output "
+    "views to be modified inplace. You should replace the inplace operation by an out-of-place "
+    "one.",
 }
 
 

@@ -54,9 +54,9 @@ class Call:
     """One kind of call of one operator: specs and static arguments fixed, body traced."""
 
     __slots__ = (
-        "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number", "once",
-        "operator", "out_specs", "output_count", "pick", "rebuild", "saves", "saves_outputs",
-        "single", "template", "wanted",
+        "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number",
+        "once", "operator", "out_specs", "output_count", "pick", "rebuild", "saves",
+        "saves_outputs", "single", "template", "wanted",
     )  # fmt: skip
     _numbers = count()
 

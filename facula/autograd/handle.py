@@ -57,7 +57,7 @@ class TensorBase:
             base._sync()
             if base._alias.chain != alias.chain:
                 view = self._replayed(base, alias.chain[alias.depth :])
-                self._node, self._nr = view._node, view._nr
+                set_history(self, view._node, view._nr)
 
     def _replay(self, alias: Alias) -> None:
         base = alias.base
@@ -65,7 +65,8 @@ class TensorBase:
             base._sync()
             if base._node is not None and base._alias.chain != alias.chain:
                 view = self._replayed(base, alias.chain[alias.depth :])
-                self._value, self._node, self._nr = view._value, view._node, view._nr
+                self._value = view._value
+                set_history(self, view._node, view._nr)
                 return
         if self._read_computed(alias):
             return
@@ -108,6 +109,18 @@ class TensorBase:
         if self._alias is not None:
             self._sync()
         return compute(self._value)
+
+
+def set_history(tensor: TensorBase, node, nr: int) -> None:
+    """Give a tensor that was written a new gradient function; ``retain_grad`` moves with it."""
+    old, old_nr = tensor._node, tensor._nr
+    tensor._node, tensor._nr = node, nr
+    if node is None or old is None or old is node or old.hooks is None:
+        return
+    kept = old.hooks.retained.get(old_nr)
+    if kept is not None and kept() is tensor:
+        del old.hooks.retained[old_nr]
+        tensor.retain_grad()
 
 
 class _Class:

@@ -8,7 +8,7 @@ from facula.base import dtypes
 from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import movement as m
 from facula.operators import kit
-from facula.operators.basic import identity
+from facula.operators.basic import identity, sum_to_size_copy
 from facula.operators.joining import _cat
 from facula.operators.movement import _expand, _view, ravel, reshape, transpose
 from facula.operators.operator import operator
@@ -32,7 +32,22 @@ def repeat(input, sizes):
     return _repeat(input, sizes)
 
 
-@operator(name="Repeat")
+def _repeat_grad(g, shape, sizes):
+    """The sum over all copies."""
+    shape = (1,) * (len(sizes) - len(shape)) + shape
+    pairs = [x for n, times in zip(shape, sizes, strict=True) for x in (times, n)]
+    one = [x for n in shape for x in (1, n)]
+    return sum_to_size_copy(_view(g, tuple(pairs)), tuple(one))
+
+
+@operator(
+    name="Repeat",
+    derivative={
+        "input": lambda g, call, sizes: _view(
+            _repeat_grad(g, call.in_specs[0].shape, sizes), call.in_specs[0].shape
+        )
+    },
+)
 def _repeat(input, sizes: tuple):
     shape = _shape(input)
     shape = (1,) * (len(sizes) - len(shape)) + shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from facula.autograd.handle import TensorBase, wrap
+from facula.autograd.handle import TensorBase, set_history, wrap
 from facula.autograd.modes import modes
 from facula.autograd.node import dead_end
 from facula.autograd.storage import Alias
@@ -204,7 +204,7 @@ def assign(target, new, write_view) -> None:
 
 def _take_history(target, new) -> None:
     if modes.grad:
-        target._node, target._nr = new._node, new._nr
+        set_history(target, new._node, new._nr)
 
 
 def _write_shared(target, alias, new, write_view) -> None:

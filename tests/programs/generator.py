@@ -38,6 +38,8 @@ class Generator:
         self.strided: set[str] = set()
         self.home: dict[str, int] = {}  # name -> number of the memory it uses
         self.count = self.homes = 0
+        self.foreign: set[int] = set()  # gradients that PyTorch returns as views
+        self.unwatched: set[int] = set()  # memory that PyTorch does not see all writes to
         self.coarse = 1e-10
         self.errors = 0
 
@@ -167,6 +169,12 @@ class Generator:
             if ".data =" in line.text:  # the variable has another memory from now on
                 self.home.pop(name)
                 self._settle(name, self.env[name], line, ())
+        for name in line.new:
+            value = self.env[name]
+            if "autograd.grad" in line.text and isinstance(value, torch.Tensor) and value._is_view():
+                self.foreign.add(self.home[name])
+        if ".data" in line.text or "numpy" in line.text or "as_tensor" in line.text:
+            self.unwatched |= {self.home[n] for n in (*line.new, *read) if n in self.home}
         touched = {self.home[n] for n in (*line.new, *line.writes) if n in self.home}
         for name in (*self.tensors, *self.arrays):
             if self.home.get(name) in touched:

@@ -83,8 +83,8 @@ def unary(g) -> Line | None:
     a = g.tensor(real)
     texts = [
         f"torch.sqrt({a}.abs() + 1)", f"torch.log({a}.abs() + 0.5)", f"torch.exp({a}.clamp(max=3))",
-        f"torch.reciprocal({a}.abs() + 1)", f"torch.rsqrt({a}.abs() + 1)", f"torch.log1p({a}.abs())",
-        f"torch.acos(torch.sin({a}) * 0.5)", f"{a}.cosh().log()",
+        f"torch.reciprocal({a}.abs() + 1)", f"torch.rsqrt({a}.abs() + 1)",
+        f"torch.log1p({a}.abs())", f"torch.acos(torch.sin({a}) * 0.5)", f"{a}.cosh().log()",
     ]  # fmt: skip
     return a and Line(f"{name} = {g.pick(texts)}", "guarded unary", (name,), inexact=True)
 
@@ -132,7 +132,7 @@ def binary_rare(g) -> Line | None:
     if b is None or g.noise(b):
         return None
     if kind == 0:
-        if g.value(b).dtype == torch.bool:
+        if g.value(b).dtype == torch.bool or g.value(b).is_complex():
             return None
         op = g.pick(["//", "%"])
         divisor = g.pick(["2", "3", "0.5", "-2"]) if g.chance(0.6) else f"({b}.abs() + 1)"
@@ -170,6 +170,11 @@ def dims_of(g, a, several=False) -> str:
     return str(g.integer(-max(ndim, 1), max(ndim, 1) - 1))
 
 
+def distinct(a: str) -> str:
+    """The tensor with different values, so that which one is the largest is defined."""
+    return f"({a} + torch.arange({a}.numel()).view({a}.shape) * 32)"
+
+
 def reduction(g) -> Line | None:
     name = g.name()
     kind = g.integer(0, 6)
@@ -191,11 +196,9 @@ def reduction(g) -> Line | None:
         if function in ("max", "min"):
             i = g.name()
             dim = dims_of(g, a)
-            unique = f"({a} + torch.arange({a}.numel()).view({a}.shape) * 32)"
-            return Line(f"{name}, {i} = torch.{function}({unique}, {dim})", function, (name, i))
+            return Line(f"{name}, {i} = torch.{function}({distinct(a)}, {dim})", function, (name, i))
         if "arg" in function:
-            unique = f"({a} + torch.arange({a}.numel()).view({a}.shape) * 32)"
-            return Line(f"{name} = torch.{function}({unique}, {dims_of(g, a)})", function, (name,))
+            return Line(f"{name} = torch.{function}({distinct(a)}, {dims_of(g, a)})", function, (name,))
         return Line(f"{name} = {_reduced(g, a, function, 'a' == function[0] and function[1] == 'm')}", function, (name,))
     if kind == 4:
         a = g.tensor(lambda t: plain(t) and t.numel() > 0)
@@ -210,10 +213,10 @@ def reduction(g) -> Line | None:
     a = g.tensor(lambda t: real(t) and t.numel() > 0 and t.dim() > 0, exact=True)
     if a is None:
         return None
-    if g.chance(0.5):
+    if g.chance(0.5) or g.value(a).dtype == torch.bool:
         i = g.name()
         return Line(f"{name}, {i} = torch.sort({a}, dim={dims_of(g, a)}, stable=True)", "sort", (name, i))
-    return Line(f"{name} = torch.topk({a}, 1, dim={dims_of(g, a)})[0]", "topk", (name,))
+    return Line(f"{name} = torch.topk({distinct(a)}, 1, dim={dims_of(g, a)})[0]", "topk", (name,))
 
 
 def _reduced(g, a, function, several) -> str:
@@ -338,12 +341,15 @@ def fused(g) -> Line | None:
     b = g.tensor(lambda t: t.shape == shape and t.dtype == own)
     c = g.tensor(lambda t: t.shape == shape and t.dtype == own)
     texts = [
-        f"torch.lerp({a}, {b}, {g.pick(['0.25', '0.75'])})", f"torch.addcmul({a}, {b}, {c}, value=0.5)",
-        f"torch.addcdiv({a}, {b}, {c}.abs() + 1, value=2)", f"F.mse_loss({a}, {b})", f"F.l1_loss({a}, {c})",
-        f"F.smooth_l1_loss({a}, {b}, reduction='sum')", f"torch.dist({a}, {b})", f"torch.std({a})", f"torch.var({a}, dim=0)",
-        f"torch.norm({a})", f"F.normalize({a}, dim=-1)", f"torch.clamp({a}, -1, 1.5)", f"torch.clamp({a}, min={b})",
-        f"torch.hypot({a}, {b} + 4)", f"torch.tril({a})", f"torch.triu({a}, 1)", f"torch.flip({a}, [0])",
-        f"{a}.repeat(2, 1)", f"torch.outer({a}, {b})", f"torch.einsum('...i->...', {a})", f"F.pad({a}, (1, 1))",
+        f"torch.lerp({a}, {b}, {g.pick(['0.25', '0.75'])})",
+        f"torch.addcmul({a}, {b}, {c}, value=0.5)",
+        f"torch.addcdiv({a}, {b}, {c}.abs() + 1, value=2)", f"F.mse_loss({a}, {b})",
+        f"F.l1_loss({a}, {c})", f"F.smooth_l1_loss({a}, {b}, reduction='sum')",
+        f"torch.dist({a}, {b})", f"torch.std({a})", f"torch.var({a}, dim=0)", f"torch.norm({a})",
+        f"F.normalize({a}, dim=-1)", f"torch.clamp({a}, -1, 1.5)", f"torch.clamp({a}, min={b})",
+        f"torch.hypot({a}, {b} + 4)", f"torch.tril({a})", f"torch.triu({a}, 1)",
+        f"torch.flip({a}, [0])", f"{a}.repeat(2, 1)", f"torch.outer({a}, {b})",
+        f"torch.einsum('...i,...i->...', {a}, {b})", f"F.pad({a}, (1, 1))",
         f"torch.cdist({a}, {b})", f"F.dropout({a}, 0.0)", f"F.layer_norm({a}, {a}.shape[-1:])",
     ]  # fmt: skip
     return Line(f"{name} = {g.pick(texts)}", "fused", (name,), inexact=True)

@@ -30,7 +30,9 @@ def target(g, wanted=None, whole=False, leaf=False) -> str | None:
         return wanted is None or wanted(t)
 
     a = g.tensor(fits)
-    if a is not None and graph(g) and any(g.home[n] == g.home[a] for n in g.arrays):
+    if a is not None and g.home[a] in g.foreign:
+        return None
+    if a is not None and graph(g) and g.home[a] in g.unwatched:
         return None  # PyTorch does not notice that saved memory changes
     if a is not None and expanded(g.value(a)) and (whole or a not in g.strided):
         return None  # some gradients are expanded in PyTorch
@@ -62,7 +64,7 @@ def source(g, a, exact=False) -> str | None:
     discrete = not (own.is_floating_point or own.is_complex)
     if (exact or discrete) and g.noise(b):
         return None
-    if not apart(g, a, b):
+    if not apart(g, a, b) or (t.requires_grad and own.is_complex and not t.is_complex()):
         return None
     if t.shape != g.value(a).shape and t.dim() > g.value(a).dim() and not g.chance(0.05):
         return None
@@ -110,7 +112,7 @@ def _may_convert(g, b, dtype) -> bool:
     """Whether the conversion of ``b`` is defined and does not magnify rounding."""
     value = g.value(b)
     if dtype.is_complex:
-        return True
+        return value.is_complex() or not value.requires_grad
     if value.requires_grad and not dtype.is_floating_point:
         return False  # PyTorch gives the integers a gradient function
     if value.is_complex():
@@ -337,5 +339,6 @@ class Drop(Line):
 
 KINDS = [
     (7, arithmetic), (4, filled), (4, functions), (7, item_set), (3, scattered), (1, turned),
-    (1.5, to_numpy), (1.5, from_numpy), (3, numpy_write), (1.5, data_set), (2, quiet), (0.7, deleted),
+    (1.5, to_numpy), (1.5, from_numpy), (3, numpy_write), (1.5, data_set), (2, quiet),
+    (0.7, deleted),
 ]  # fmt: skip

@@ -163,7 +163,7 @@ def parts(g) -> Line | None:
 
 def strided(g) -> Line | None:
     a = g.tensor(lambda t: t.dim() <= 3 and t.numel() > 0)
-    if a is None or a not in g.strided:
+    if a is None or a not in g.strided or (g.value(a).requires_grad and g.value(a)._is_view()):
         return None
     room = g.value(a).untyped_storage().nbytes() // g.value(a).element_size()
     if not any(g.value(n).numel() == room for n in g.tensors if g.home.get(n) == g.home[a]):
@@ -189,7 +189,8 @@ def aliased(g) -> Line | None:
     a, name = g.tensor(), g.name()
     text = g.pick([
         f"{a}.detach()", f"{a}.data", f"{a}.clone()", f"{a}.detach().clone()", f"{a}.contiguous()",
-        f"{a}.to({a}.dtype)", f"{a}.view_as({a})", f"{a}.expand_as({a})", f"{a}[:]", f"copy.deepcopy({a}.detach())",
+        f"{a}.to({a}.dtype)", f"{a}.view_as({a})", f"{a}.expand_as({a})", f"{a}[:]",
+        f"copy.deepcopy({a}.detach())",
     ])  # fmt: skip
     if ("view_as" in text or "contiguous" in text) and a not in g.strided:
         return None

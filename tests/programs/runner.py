@@ -22,6 +22,8 @@ LENIENT = (
     "modified by an inplace operation",
     "some elements of the input tensor and the written-to tensor refer",
     "not implemented for",
+    "has been detached in-place",
+    "Could this error message be improved",
 )
 
 

@@ -71,7 +71,7 @@ _LAZY = {
     name: f"facula.{name}"
     for name in (
         "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions",
-        "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim", "overrides",
+        "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim",
         "profiler", "random", "serialization", "sparse", "special", "testing", "train", "types",
         "utils", "vision", "xpu",
     )
@@ -88,6 +88,15 @@ _LAZY_NAMES = {
             "is_autocast_cache_enabled set_autocast_cache_enabled clear_autocast_cache"
         ),
         "facula.cuda.errors": "AcceleratorError OutOfMemoryError",
+        "facula.foreach": "_foreach_copy_ _foreach_zero_ _foreach_norm "
+        + " ".join(
+            f"_foreach_{name} _foreach_{name}_"
+            for name in (
+                "abs add addcdiv addcmul ceil clamp_max clamp_min cos div erf exp floor lerp log "
+                "maximum minimum mul neg pow reciprocal round rsqrt sigmoid sign sin sqrt sub tanh "
+                "trunc"
+            ).split()
+        ),
         "facula.func": "vmap",
         "facula.switches": (
             "use_deterministic_algorithms are_deterministic_algorithms_enabled "

@@ -346,7 +346,7 @@ OWN = {
     "cauchy_": random.cauchy_, "log_normal_": random.log_normal_,
     "multinomial": random.multinomial, "to_sparse": sparse.to_sparse,
     "to_sparse_coo": sparse.to_sparse, "to_dense": sparse.to_dense,
-    "sparse_mask": sparse.sparse_mask, "untyped_storage": storages.untyped_storage,
+    "sparse_mask": sparse.sparse_mask, **sparse.OF_DENSE, "untyped_storage": storages.untyped_storage,
     "storage": storages.typed_storage, "_typed_storage": storages.typed_storage,
     "__dlpack__": dlpack.export, "__dlpack_device__": dlpack.device_of, **conversion.CONVERTERS,
 }  # fmt: skip

@@ -71,6 +71,22 @@ def _install() -> None:
     SparseTensor._coalesced_ = lambda self, flag: marked(self, flag)
 
 
+def _refused(name, text):
+    def method(self, *args, **kwargs):
+        raise RuntimeError(text)
+
+    method.__name__ = name
+    method.__doc__ = "Only sparse tensors have it."
+    return method
+
+
+_NEEDS = "{} expected sparse coordinate tensor layout but got Strided"
+OF_DENSE = {
+    name: _refused(name, _NEEDS.format(name))
+    for name in "coalesce is_coalesced indices values _indices _values _nnz".split()
+}
+OF_DENSE["sparse_dim"] = lambda self: 0
+OF_DENSE["dense_dim"] = lambda self: self.ndim
 _install()
 
 

@@ -208,7 +208,7 @@ def _connected(cls, ctx, args, result):
             final.append(out)
             continue
         if id(out) in dirty:
-            out._node, out._nr = node, nr
+            _now_made_by(node, nr, out)
             final.append(out)
             continue
         given = any(out is t for t in tensors)
@@ -219,6 +219,16 @@ def _connected(cls, ctx, args, result):
     saved = ctx._saved or ()
     ctx._saved = tuple([_saved_output(t, replaced, tensor_outputs) for t in saved])
     return tuple(final) if isinstance(result, tuple) else final[0]
+
+
+def _now_made_by(node, nr, out) -> None:
+    """Give a tensor that ``forward`` wrote in place its new history, and its base too if it is a view."""
+    alias = out._alias
+    if alias is not None and alias.base is not None:
+        out._sync()
+        tools.assign(out, wrap(out._value, node, nr))
+    else:
+        out._node, out._nr = node, nr
 
 
 def _saved_output(tensor, replaced, outputs):

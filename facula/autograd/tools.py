@@ -19,6 +19,7 @@ class Tools:
     zeros: Callable[..., Any]
     identity: Callable[..., Any]
     write_value: Callable[..., Any]
+    assign: Callable[..., Any]
 
 
 tools = Tools()

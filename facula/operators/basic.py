@@ -181,3 +181,4 @@ tools.ones = _filled(1)
 tools.zeros = _filled(0)
 tools.identity = identity
 tools.write_value = write_value
+tools.assign = lambda target, new: views.assign(target, new, write_view)

@@ -156,7 +156,7 @@ def check_number(value, to) -> None:
     """Refuse a number that the dtype cannot hold: complex for real, or too large an integer."""
     if isinstance(value, complex):
         bad = to.category < dtypes.COMPLEX
-    elif value.__class__ is int and to.category == dtypes.INTEGER:
+    elif isinstance(value, (int, float)) and to.category == dtypes.INTEGER:
         limits = np.iinfo(to.numpy)
         bad = not (limits.min if limits.min else -limits.max) <= value <= limits.max
     else:

@@ -22,6 +22,7 @@ from facula.runtime.source import user_line
 from facula.runtime.value import Value
 
 NEW_INPUT = -1
+LOST = "this tensor has no value: the operation that computes it failed (see the first error)"
 
 
 class Entry:
@@ -46,7 +47,7 @@ class Recorder:
     """
 
     __slots__ = (
-        "budget", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock", "running", "runs",
+        "budget", "busy", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock", "running", "runs",
         "thread", "values",
     )  # fmt: skip
 
@@ -72,6 +73,7 @@ class Recorder:
 
     def _start(self):
         self.epoch += 1
+        self.busy = False  # a call is being appended; left true when Ctrl-C comes right then
         self.key: list[int] = []
         self.values: list[Value] = []
         self.inputs: list[Value] = []
@@ -88,6 +90,9 @@ class Recorder:
         return self._record(entry, operands)
 
     def _record(self, entry, operands):
+        if self.busy:
+            self._drop_interrupted()
+        self.busy = True
         self._append(entry, operands)
         values, epoch = self.values, self.epoch
         results = []
@@ -95,6 +100,7 @@ class Recorder:
             value = Value(spec, None, epoch, len(values))
             values.append(value)
             results.append(value)
+        self.busy = False
         if self.budget < 0 or self.bytes < 0 or flags.eager:
             self.flush()
         return results
@@ -105,15 +111,21 @@ class Recorder:
         if self.thread != get_ident():
             with self._locked():
                 return self._record(entry, operands)[0]
+        if self.busy:
+            self._drop_interrupted()
+        self.busy = True
         key, values, epoch = self.key, self.values, self.epoch
         call = [entry.number]
         for operand in operands:
             if operand.epoch != epoch:
-                operand.epoch = epoch
+                if operand.buffer is None:
+                    self._drop_interrupted()
+                    raise RuntimeError(LOST)
                 operand.position = len(values)
                 values.append(operand)
                 self.inputs.append(operand)
                 key.append(NEW_INPUT)
+                operand.epoch = epoch  # last: an interrupt before it only registers it twice
             call.append(operand.position)
         key += call
         self.calls.append(entry)
@@ -121,6 +133,7 @@ class Recorder:
             self.lines.append(user_line())
         value = Value(entry.specs[0], None, epoch, len(values))
         values.append(value)
+        self.busy = False
         self.budget -= 1
         self.bytes -= entry.cost
         if self.budget < 0 or self.bytes < 0 or flags.eager:
@@ -132,11 +145,14 @@ class Recorder:
         call = [entry.number]
         for operand in operands:
             if operand.epoch != epoch:
-                operand.epoch = epoch
+                if operand.buffer is None:
+                    self._drop_interrupted()
+                    raise RuntimeError(LOST)
                 operand.position = len(values)
                 values.append(operand)
                 self.inputs.append(operand)
                 key.append(NEW_INPUT)
+                operand.epoch = epoch  # last: an interrupt before it only registers it twice
             call.append(operand.position)
         key += call
         self.calls.append(entry)
@@ -160,20 +176,66 @@ class Recorder:
             self.budget, self.bytes = flags.nodes, flags.bytes
 
     def _flush(self) -> None:
-        key, values, inputs = self.key, self.values, self.inputs
-        calls, lines = self.calls, self.lines
-        self._start()
+        pending = self.key, self.values, self.inputs, self.calls, self.lines, self.epoch
+        try:
+            self._run(pending)
+        except Exception:
+            raise
+        except BaseException:  # Ctrl-C: what was pending still is, and can be run again
+            if self.epoch != pending[-1] and not self.key:
+                self.key, self.values, self.inputs, self.calls, self.lines, self.epoch = pending
+            raise
+
+    def _run(self, pending) -> None:
+        key, values, inputs, calls, lines, _ = pending
+        if self.busy:
+            self._drop_interrupted()
         live = []
         for value in values:
             if value.buffer is None and getrefcount(value) > _UNSEEN:
                 live.append(value.position)
+        self._start()
         if not live:
             return
         self.runs += 1
-        plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
-        results = plan.run([value.buffer for value in inputs])
+        try:
+            plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
+            results = plan.run([value.buffer for value in inputs])
+        except Exception:
+            self._salvage(pending, live)
+            raise
         for position, buffer in zip(live, results, strict=True):
             values[position].buffer = buffer
+
+    def _salvage(self, pending, live) -> None:
+        """After a failure, compute what does not depend on the operation that failed."""
+        key, values, inputs, calls, lines, _ = pending
+        for position in live:
+            try:
+                plan = plans.find(tuple(key), (position,), inputs, calls, lines)
+                (values[position].buffer,) = plan.run([value.buffer for value in inputs])
+            except Exception:  # the first failure is what the user hears of
+                continue
+
+    def _drop_interrupted(self) -> None:
+        """Ctrl-C came in the middle of recording a call: keep the complete calls before it."""
+        key, values = self.key, self.values
+        at = known = given = complete = 0
+        for entry in self.calls:
+            start, inputs = at, 0
+            while at < len(key) and key[at] == NEW_INPUT:
+                at, inputs = at + 1, inputs + 1
+            end = at + 1 + len(entry.block.inputs)
+            made = inputs + len(entry.specs)
+            if end > len(key) or key[at] != entry.number or known + made > len(values):
+                at = start
+                break
+            at, known, given, complete = end, known + made, given + inputs, complete + 1
+        for value in values[known:]:
+            value.epoch = -1
+        del key[at:], values[known:], self.inputs[given:]
+        del self.calls[complete:], self.lines[complete:]
+        self.busy = False
 
     def discard(self) -> None:
         """Forget the pending program; its values can never be computed (for benchmarks)."""
@@ -197,15 +259,14 @@ def compute(value: Value) -> Any:
     if value.buffer is None:
         recorder.flush()
         if value.buffer is None:
-            raise RuntimeError(
-                "a tensor's value was lost: the operation that computes it failed earlier "
-                "(see the first error)"
-            )
+            raise RuntimeError(LOST)
     return value.buffer
 
 
 def scalar(number) -> Value:
     """A Python number as an input of the program: by position, never by value."""
+    if number.__class__ is int and not -(2**63) <= number < 2**64:
+        raise RuntimeError("Overflow when unpacking long long: the number does not fit into int64")
     return Value(WEAK[type(number)], number)
 
 

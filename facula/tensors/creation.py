@@ -12,6 +12,7 @@ from facula.autograd.node import AccumulateGrad
 from facula.base import devices, dtypes
 from facula.operators.basic import full as _full
 from facula.operators.basic import identity
+from facula.operators.placement import check_number
 from facula.tensors.build import adopt, to_array
 from facula.tensors.sharing import from_numpy
 
@@ -38,13 +39,16 @@ def set_requires_grad(tensor, wanted: bool) -> None:
             )
         return
     if not wanted:
+        if node is not None and (node.hooks or node.post_accumulate):
+            tensor.__dict__["_frozen_leaf"] = node  # its hooks count again when it is thawed
         tensor._node = None
     elif node is None:
         if own.category < dtypes.FLOAT:
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
             )
-        tensor._node, tensor._nr = AccumulateGrad(tensor), 0
+        tensor._node = tensor.__dict__.pop("_frozen_leaf", None) or AccumulateGrad(tensor)
+        tensor._nr = 0
 
 
 def _is_sequence(value: Any) -> bool:
@@ -106,6 +110,7 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
         dtype = dtype or fill_value._value.spec.dtype
         fill_value = fill_value.item()
     own = dtype or dtypes.python_scalar_dtype(fill_value)
+    check_number(fill_value, own)
     return finish(_full(size_of((size,)), fill_value, own), device, requires_grad)
 
 
@@ -125,6 +130,7 @@ empty_like = _like(0.0)
 def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
     """A tensor of the input's shape and dtype filled with one value."""
     own = input._value.spec
+    check_number(fill_value, dtype or own.dtype)
     return finish(_full(own.shape, fill_value, dtype or own.dtype), device, requires_grad)
 
 

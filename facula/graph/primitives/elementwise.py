@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from facula.base import dtypes
@@ -193,8 +195,10 @@ def _cast(params, x):
     """Conversion as C does it: floats to integers truncate; complex drops its imaginary part."""
     to = params["dtype"]
     if isinstance(x, (bool, int, float, complex)):
-        if isinstance(x, float) and to.category <= INTEGER and to is not dtypes.bool_:
+        if isinstance(x, float) and to.category == INTEGER and math.isfinite(x):
             x = int(x)
+        if isinstance(x, complex) and to.category < COMPLEX and to is not dtypes.bool_:
+            x = x.real
         return np.asarray(x).astype(to.numpy)[()]
     if to.category == INTEGER and x.dtype.kind == "f":
         wide = x.astype(np.int64) if to is not dtypes.uint64 else x

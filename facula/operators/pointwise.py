@@ -103,7 +103,7 @@ def reciprocal(input):
     return kit.bind(p.div, kit.number(1, own), kit.as_dtype(input, own))
 
 
-@operator
+@operator(derivative={"input": lambda g: g})
 def frac(input):
     """The fractional part, with the input's sign."""
     return input - trunc(input)

@@ -9,6 +9,7 @@ import numpy as np
 from facula.base import dtypes
 from facula.graph.primitives import indexing as ix
 from facula.operators import kit
+from facula.operators.basic import identity
 from facula.operators.movement import _inverse
 from facula.operators.operator import operator
 from facula.operators.views import View, general
@@ -69,6 +70,9 @@ def as_strided(input, size, stride, storage_offset=None):
     """A view of the storage with any size, strides (in elements) and offset."""
     size, stride = tuple(size), tuple(stride)
     alias = input._alias
+    if alias is not None and alias.storage.spec.dtype is not input._value.spec.dtype:
+        input = identity(input)  # a part of complex numbers: there is no memory of its own dtype
+        alias = None
     offset = storage_offset
     if offset is None:
         offset = alias.offset if alias is not None else 0

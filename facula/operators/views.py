@@ -196,6 +196,8 @@ def assign(target, new, write_view) -> None:
     finally:
         modes.grad = before
     storage.version += 1
+    if base is not None and base._node is not None:
+        return  # the view gets its value and a new gradient function from its base
     alias.seen = storage.version
     target._value = new._value
     if base is None:

@@ -180,7 +180,7 @@ class Generator:
             if self.home.get(name) in touched:
                 own = noise
                 value = self.env[name]
-                if line.inexact:
+                if line.inexact or noise:
                     own = max(own, _tolerance(value.dtype), self._grad_noise(line))
                 table = self.tensors if name in self.tensors else self.arrays
                 table[name] = max(table[name], own)

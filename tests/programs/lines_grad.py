@@ -70,7 +70,7 @@ def second(g) -> Line | None:
         return None
     root = _scalar(g, a)
     inner = f"torch.autograd.grad({root}, [{x}], create_graph=True)[0]"
-    return Line(f"(({inner}) ** 2).sum().backward()", "second order")
+    return Line(f"(({inner}) ** 2).sum().backward(retain_graph=True)", "second order")
 
 
 def reset(g) -> Line | None:

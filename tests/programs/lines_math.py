@@ -230,7 +230,7 @@ def _reduced(g, a, function, several) -> str:
 
 def product(g) -> Line | None:
     """Matrix products between tensors that fit, or nearly."""
-    a = g.tensor(lambda t: t.dim() >= 1 and floating(t))
+    a = g.tensor(lambda t: t.dim() >= 1 and floating(t) and t.numel() > 0)
     if a is None:
         return None
     n = g.value(a).shape[-1]
@@ -238,7 +238,7 @@ def product(g) -> Line | None:
 
     def fits(t):
         inner = t.shape[-2] if t.dim() > 1 else t.shape[0] if t.dim() else -1
-        return (t.dtype == own or g.chance(0.02)) and (inner == n or g.chance(0.02)) and t.dim() <= 3
+        return (t.dtype == own or (t.numel() > 0 and g.chance(0.02))) and (inner == n or g.chance(0.02)) and t.dim() <= 3
 
     b = g.tensor(fits)
     name = g.name()

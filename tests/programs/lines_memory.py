@@ -295,7 +295,7 @@ def graph(g) -> bool:
 
 def data_set(g) -> Line | None:
     """``a.data`` given another memory, or written."""
-    a = g.tensor(lambda t: t.is_leaf and t.dtype in (torch.float32, torch.float64) and separate(t))
+    a = target(g, lambda t: t.is_leaf and t.dtype in (torch.float32, torch.float64), True, True)
     if a is None:
         return None
     t = g.value(a)

@@ -163,6 +163,14 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
         self._sent += 1
 
     def __next__(self) -> Any:
+        try:
+            return self._advance()
+        except KeyboardInterrupt:
+            # The traceback keeps this iterator alive, its workers must not be.
+            self._pool.close(pool.STOP_SECONDS_AFTER_ERROR)
+            raise
+
+    def _advance(self) -> Any:
         while self._open:
             worker_id, reply = self._next_reply()
             if isinstance(reply, worker.StreamEnd):

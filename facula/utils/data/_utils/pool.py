@@ -14,7 +14,7 @@ from facula.utils.data._utils import transport, worker
 
 _ALIVE_CHECK_SECONDS = 5.0
 _STOP_SECONDS = 5.0
-_STOP_SECONDS_AFTER_ERROR = 0.5
+STOP_SECONDS_AFTER_ERROR = 0.5
 
 
 class WorkerPool:
@@ -69,11 +69,11 @@ class WorkerPool:
             number, reply = transport.receive(self._results[worker_id])
         except EOFError:
             message = self._obituary(worker_id)
-            self.close(_STOP_SECONDS_AFTER_ERROR)
+            self.close(STOP_SECONDS_AFTER_ERROR)
             raise RuntimeError(message) from None
         except BaseException:
             # Half a message may have been read (Ctrl-C, timeout): the pipes are of no use now.
-            self.close(_STOP_SECONDS_AFTER_ERROR)
+            self.close(STOP_SECONDS_AFTER_ERROR)
             raise
         return worker_id, number, reply
 

@@ -9,7 +9,7 @@ import numpy as np
 from facula.autograd.modes import modes
 from facula.autograd.storage import Alias, root_alias, window
 from facula.graph.spec import Spec
-from facula.runtime.recorder import compute
+from facula.runtime.recorder import host
 from facula.runtime.value import Value
 
 
@@ -108,7 +108,7 @@ class TensorBase:
         """The computed value."""
         if self._alias is not None:
             self._sync()
-        return compute(self._value)
+        return host(self._value)
 
 
 def set_history(tensor: TensorBase, node, nr: int) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from facula.base.dtypes import dtype
 from facula.graph.node import Node
 
 
@@ -15,12 +14,16 @@ class Executable(Protocol):
     """A compiled program."""
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
-        """The outputs for these inputs. A Python number may stand for a weak input."""
+        """The outputs for these inputs.
+
+        An input is an output of this engine, a NumPy array, or a Python number for a weak value;
+        inputs must not be written to.
+        """
         ...
 
 
 class Engine(Protocol):
-    """Compiles programs and moves arrays in and out; buffers are opaque to the runtime."""
+    """Compiles programs, and brings its results to the host; its buffers are opaque otherwise."""
 
     name: str
 
@@ -28,10 +31,6 @@ class Engine(Protocol):
         """Make ``nodes`` (inputs first, in order) runnable."""
         ...
 
-    def upload(self, array: np.ndarray, dtype: dtype) -> Any:
-        """A buffer with these values; the array must not change afterwards."""
-        ...
-
     def download(self, buffer: Any) -> np.ndarray:
-        """The buffer's values as a NumPy array, not to be written to."""
+        """The values of one of the engine's buffers as a NumPy array, not to be written to."""
         ...

@@ -89,6 +89,11 @@ def find(key, live, inputs, calls, lines) -> Plan:
     return found
 
 
+def download(buffer: Any) -> Any:
+    """A buffer of the engine in use, as a NumPy array."""
+    return engine(tiers.DEFAULT).download(buffer)
+
+
 def count() -> int:
     """How many distinct programs are known: constant in a steady training loop."""
     return len(_cache)

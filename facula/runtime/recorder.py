@@ -14,6 +14,8 @@ from sys import getrefcount
 from threading import RLock, current_thread, get_ident, main_thread
 from typing import Any
 
+import numpy as np
+
 from facula.base.flags import flags
 from facula.graph.node import Block
 from facula.graph.spec import WEAK, Spec
@@ -22,6 +24,7 @@ from facula.runtime.source import user_line
 from facula.runtime.value import Value
 
 NEW_INPUT = -1
+_ON_HOST = (np.ndarray, np.generic, bool, int, float, complex)
 LOST = "this tensor has no value: the operation that computes it failed (see the first error)"
 
 
@@ -261,6 +264,12 @@ def compute(value: Value) -> Any:
         if value.buffer is None:
             raise RuntimeError(LOST)
     return value.buffer
+
+
+def host(value: Value) -> Any:
+    """The value as NumPy sees it (a Python number for a weak one), wherever it was computed."""
+    buffer = compute(value)
+    return buffer if isinstance(buffer, _ON_HOST) else plans.download(buffer)
 
 
 def scalar(number) -> Value:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+DEFAULT = "reference"
+
 
 def engine_for(plan) -> str:
     """The engine for a program at this sighting; so far there is one."""
-    return "reference"
+    return DEFAULT
 
 
 def should_recompile(plan) -> bool:

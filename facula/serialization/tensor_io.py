@@ -25,7 +25,7 @@ from facula.nn.parameter import (
 )
 from facula.operators.namespaces import FUNCTIONAL, TORCH
 from facula.operators.operator import Operator
-from facula.runtime.recorder import compute
+from facula.runtime.recorder import host
 from facula.runtime.value import Value
 from facula.serialization.storages import LoadedStorage, TorchGlobal
 from facula.tensors import conversion, return_types
@@ -86,7 +86,7 @@ def describe(tensor: Any) -> TensorFacts:
         offset, stride = alias.offset, tuple(alias.strides)
 
         def source() -> Any:
-            return compute(storage.value) if storage.array is None else storage.array
+            return host(storage.value) if storage.array is None else storage.array
 
     return TensorFacts(
         key,

@@ -18,7 +18,7 @@ from facula.operators import placement, positions, views
 from facula.operators.basic import cast, copy, filled, write_view
 from facula.operators.inplace import OVERLAP, check_writable
 from facula.operators.window import _window
-from facula.runtime.recorder import compute
+from facula.runtime.recorder import host
 from facula.runtime.value import Value
 from facula.tensors.indexing import numpy_index
 from facula.tensors.subscripts import parse
@@ -159,7 +159,7 @@ def _write_at_once(self, found, value) -> bool:
     memory = storage.array
     if memory is None:
         if large:
-            compute(storage.value)
+            host(storage.value)
         if storage.value.buffer.__class__ is not _ndarray:
             return False
     own = self._value.spec

@@ -12,7 +12,7 @@ from facula.base import dtypes
 from facula.graph.spec import spec
 from facula.operators.strided import _as_strided
 from facula.operators.views import Step
-from facula.runtime.recorder import compute
+from facula.runtime.recorder import host
 from facula.runtime.value import Value
 
 
@@ -67,7 +67,7 @@ def to_numpy(tensor) -> np.ndarray:
     alias = tensor._own_alias()
     storage = alias.storage
     if storage.array is None:
-        buffer = compute(storage.value)
+        buffer = host(storage.value)
         if not _only_ours(storage, buffer):
             buffer = np.array(buffer, storage.spec.dtype.numpy)
         storage.share(buffer.reshape(-1))

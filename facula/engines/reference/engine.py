@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from facula.base import dtypes
-from facula.base.dtypes import dtype
 from facula.engines.reference.bfloat16 import round_to_bfloat16
 from facula.graph.node import INPUT, Node
 
@@ -58,9 +57,6 @@ class ReferenceEngine:
 
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Interpreter:
         return Interpreter(nodes, outputs)
-
-    def upload(self, array: np.ndarray, dtype: dtype) -> np.ndarray:
-        return round_to_bfloat16(array) if dtype is dtypes.bfloat16 else array
 
     def download(self, buffer: Any) -> np.ndarray:
         return np.asarray(buffer)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-_caches: list[dict] = []
+import weakref
+
+_caches = weakref.WeakValueDictionary()  # by identity: a cache goes when its owner goes
 
 
 class Cache(dict):
@@ -15,7 +17,7 @@ class Cache(dict):
     def __init__(self, limit: int):
         super().__init__()
         self.limit = limit
-        _caches.append(self)
+        _caches[id(self)] = self
 
     def put(self, key, value):
         """Remember ``value``; returns it."""
@@ -27,5 +29,5 @@ class Cache(dict):
 
 def forget() -> None:
     """Empty every cache."""
-    for cache in _caches:
+    for cache in list(_caches.values()):
         cache.clear()

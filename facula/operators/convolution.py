@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.base.caches import Cache
 from facula.base.dtypes import BOOL
 from facula.graph.primitives import contraction as p
 from facula.graph.primitives import elementwise as e
@@ -238,7 +239,7 @@ def _convolve(input, weight, bias, stride, padding, dilation, groups, output_pad
     return _convolution(input, weight, bias, (stride, padding, dilation, groups), sizes)
 
 
-_seen: dict[tuple, tuple] = {}
+_seen = Cache(2000)
 
 
 def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups):
@@ -275,7 +276,7 @@ def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups)
     pads = _paddings(padding, weight, steps, spread, rank)
     out = _convolve(input, weight, bias, steps, pads, spread, groups)
     if key is not None:
-        _seen[key] = (steps, pads, spread, groups)
+        _seen.put(key, (steps, pads, spread, groups))
     return out
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from facula.base.caches import Cache
+
 
 def _shape(x):
     return x._value.spec.shape
@@ -105,7 +107,7 @@ def pool_name(template_name):
     return name
 
 
-_known: dict[tuple, tuple] = {}
+_known = Cache(2000)
 
 
 def recalled(name, input, arguments):
@@ -119,6 +121,6 @@ def recalled(name, input, arguments):
 def remember(name, input, arguments, geometry) -> None:
     """Keep the geometry of a call that passed all checks."""
     try:
-        _known[(name, input._value.spec, arguments)] = geometry
+        _known.put((name, input._value.spec, arguments), geometry)
     except TypeError:
         return  # lists among the arguments: they are looked at again each time

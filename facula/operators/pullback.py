@@ -9,6 +9,7 @@ from facula.autograd.modes import modes
 from facula.autograd.node import AccumulateGrad
 from facula.autograd.sweep import Sweep
 from facula.autograd.tools import tools
+from facula.base.caches import Cache
 
 
 class Rule:
@@ -147,7 +148,7 @@ def _recorded(call, gs, saved):
             return [grads[i] for i in found]
 
         body.__name__ = f"{call.operator.__name__}_gradient"
-        made = _gradient_operators[call.number] = (make_operator[0](body), found)
+        made = _gradient_operators.put(call.number, (make_operator[0](body), found))
     operator, found = made
     grads = operator([saved[i] for i in range(call.input_count)], list(gs))
     results: list = [None] * call.input_count
@@ -156,7 +157,7 @@ def _recorded(call, gs, saved):
     return results
 
 
-_gradient_operators: dict[int, tuple] = {}
+_gradient_operators = Cache(1000)
 make_operator: list = []  # filled in by the operator module, which stands above this one
 
 

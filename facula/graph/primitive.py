@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
@@ -16,8 +16,9 @@ class Primitive:
     """Name, kind and meaning of an operation.
 
     ``infer(specs, params)`` gives the spec of the result (a tuple of specs for several results)
-    and ``reference(arrays, params)`` its value with NumPy: the definition that the other engines
-    are tested against. ``samples`` yields test inputs; ``categories`` says which dtypes it takes.
+    and ``reference(params, *arrays)`` its value with NumPy: the definition that the other engines
+    are tested against. ``categories`` says which dtypes it takes; the generated tests of an
+    elementwise primitive draw ``arity`` operands from ``domain``.
     """
 
     name: str
@@ -25,9 +26,9 @@ class Primitive:
     infer: Callable[[Sequence[Any], dict[str, Any]], Any]
     reference: Callable[..., Any]
     categories: frozenset[int] = NUMBERS
-    samples: Callable | None = None
+    arity: int | None = None
+    domain: tuple[float, float] | None = None
     doc: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return self.name

@@ -14,7 +14,7 @@ from facula.graph.spec import spec
 from facula.operators import namespaces as _operators  # noqa: F401 (all of them fill the table)
 
 SHAPES = [(), (3,), (2, 0), (2, 3, 4)]
-ELEMENTWISE = [p for p in TABLE.values() if p.kind == "elementwise" and "domain" in p.notes]
+ELEMENTWISE = [p for p in TABLE.values() if p.domain is not None]
 STORAGE_ONLY = (dtypes.bfloat16, dtypes.uint16, dtypes.uint32, dtypes.uint64)
 COMPUTED = [d for d in dtypes.ALL if d not in STORAGE_ONLY]
 # Not continuous: rounding the operands changes the result.
@@ -49,8 +49,8 @@ def taken(wanted):
 def test_inferred_spec_is_what_is_computed(primitive, own):
     rng = np.random.default_rng(0)
     for shape in SHAPES:
-        arity = primitive.notes["arity"]
-        arrays = [sample(rng, shape, own, primitive.notes["domain"]) for _ in range(arity)]
+        arity = primitive.arity
+        arrays = [sample(rng, shape, own, primitive.domain) for _ in range(arity)]
         arrays = [np.asarray(a) for a in arrays]
         specs = [spec(a.shape, own) for a in arrays]
         node, result = run(primitive, arrays, specs, {})
@@ -66,7 +66,7 @@ def test_inferred_spec_is_what_is_computed(primitive, own):
 def test_narrow_floats_agree_with_double_precision(primitive, own):
     rng = np.random.default_rng(1)
     narrow = [
-        sample(rng, (200,), own, primitive.notes["domain"]) for _ in range(primitive.notes["arity"])
+        sample(rng, (200,), own, primitive.domain) for _ in range(primitive.arity)
     ]
     specs = [spec((200,), own)] * len(narrow)
     _, got = run(primitive, narrow, specs, {})

@@ -20,7 +20,7 @@ NUMERIC = frozenset((INTEGER, FLOAT, COMPLEX))
 ALL = frozenset((BOOL, INTEGER, FLOAT, COMPLEX))
 
 
-def _elementwise(name, arity, reference, categories, domain=(-3.0, 3.0), result=None, edges=()):
+def _elementwise(name, arity, reference, categories, domain=(-3.0, 3.0), result=None):
     """One record: ``reference`` is the NumPy function, ``domain`` where tests draw samples."""
     return register(
         Primitive(
@@ -29,7 +29,8 @@ def _elementwise(name, arity, reference, categories, domain=(-3.0, 3.0), result=
             infer=kinds.elementwise(name, result),
             reference=lambda params, *arrays: reference(*arrays),
             categories=categories,
-            notes={"arity": arity, "domain": domain, "edges": edges},
+            arity=arity,
+            domain=domain,
         )
     )
 
@@ -185,7 +186,7 @@ select = register(
         "elementwise",
         infer=_infer_select,
         reference=_choose,
-        notes={"arity": 3},
+        arity=3,
         doc="Elements of the second operand where the first is true, else of the third.",
     )
 )
@@ -214,7 +215,7 @@ cast = register(
         "elementwise",
         infer=lambda specs, params: spec(specs[0].shape, params["dtype"]),
         reference=_cast,
-        notes={"arity": 1},
+        arity=1,
         doc="The same numbers in another dtype.",
     )
 )
@@ -232,7 +233,7 @@ def _complex_part(name, reference):
             infer=_part_spec,
             reference=lambda params, z: reference(z),
             categories=frozenset((COMPLEX,)),
-            notes={"arity": 1},
+            arity=1,
         )
     )
 
@@ -253,6 +254,6 @@ make_complex = register(
             np.complex128 if re.dtype == np.float64 else np.complex64
         ),
         categories=REALS,
-        notes={"arity": 2},
+        arity=2,
     )
 )

@@ -12,7 +12,7 @@ from facula.graph.node import Node, input_node
 from facula.graph.passes import Flattener, live_nodes
 from facula.graph.text import program_text
 from facula.runtime import tiers
-from facula.runtime.source import line_text
+from facula.runtime.source import Line
 
 _LIMIT = 200_000  # nodes kept in all: programs that never repeat must not fill the memory
 _cache: dict[tuple, Plan] = {}
@@ -65,8 +65,8 @@ def decode(key: Sequence[int], inputs, calls, lines) -> tuple[list[Node], list[N
         count = len(entry.block.inputs)
         operands = [place[position] for position in key[at : at + count]]
         at += count
-        source = next(sources, None)
-        place.extend(flat.inline(entry.block, operands, line_text(source)))
+        line = next(sources, None)
+        place.extend(flat.inline(entry.block, operands, line and Line(line)))
     return flat.nodes, place
 
 

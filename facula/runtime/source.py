@@ -33,13 +33,21 @@ def user_line():
     return None
 
 
-def line_text(place) -> str:
-    """``train.py:12`` for what :func:`user_line` returned."""
-    if place is None:
-        return ""
-    code, lasti = place
-    number = code.co_firstlineno
-    for start, end, line in code.co_lines():
-        if start <= lasti < end and line is not None:
-            number = line
-    return f"{Path(code.co_filename).name}:{number}"
+class Line:
+    """``train.py:12`` for what :func:`user_line` returned; put into words only when printed.
+
+    Every call of a new program has one, and hardly any is ever read.
+    """
+
+    __slots__ = ("place",)
+
+    def __init__(self, place):
+        self.place = place
+
+    def __str__(self) -> str:
+        code, lasti = self.place
+        number = code.co_firstlineno
+        for start, end, line in code.co_lines():
+            if start <= lasti < end and line is not None:
+                number = line
+        return f"{Path(code.co_filename).name}:{number}"

@@ -173,6 +173,8 @@ class Generator:
             value = self.env[name]
             if "autograd.grad" in line.text and isinstance(value, torch.Tensor) and value._is_view():
                 self.foreign.add(self.home[name])
+        if ".abs()" in line.text and any(self._complex(n) for n in read):
+            line.inexact = True
         if ".data" in line.text or "numpy" in line.text or "as_tensor" in line.text:
             self.unwatched |= {self.home[n] for n in (*line.new, *read) if n in self.home}
         touched = {self.home[n] for n in (*line.new, *line.writes) if n in self.home}
@@ -186,6 +188,10 @@ class Generator:
                 table[name] = max(table[name], own)
         for name in self.tensors:
             self.coarse = max(self.coarse, _tolerance(self.env[name].dtype))
+
+    def _complex(self, name) -> bool:
+        value = self.env.get(name)
+        return isinstance(value, torch.Tensor) and value.is_complex()
 
     def _grad_noise(self, line) -> float:
         return self.coarse if "grad" in line.text else 0.0

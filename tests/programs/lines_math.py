@@ -144,6 +144,8 @@ def binary_rare(g) -> Line | None:
     if kind == 2:
         function = g.pick(["maximum", "minimum", "fmod", "logical_and", "logical_or", "logical_xor", "atan2"])
         if function == "fmod":
+            if g.value(b).is_complex():
+                return None
             b = f"({b}.abs() + 1)"
         return Line(f"{name} = torch.{function}({a}, {b})", function, (name,), inexact=function == "atan2")
     if kind == 3:

@@ -57,6 +57,8 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     """
     if isinstance(ext_tensor, TensorBase):
         made = ext_tensor.detach()
+    elif isinstance(ext_tensor, np.ndarray):  # NumPy before 2.1 imports even its own as read-only
+        made = from_numpy(ext_tensor)
     else:
         source = ext_tensor if hasattr(ext_tensor, "__dlpack__") else _Capsule(ext_tensor)
         made = from_numpy(np.from_dlpack(source))

@@ -77,6 +77,8 @@ torch.is_warn_always_enabled()
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_answers_like_pytorch(expression):
     torch = pytest.importorskip("torch")
+    if torch.version.cuda is not None:
+        pytest.skip("facula answers as PyTorch's build for CPUs does")
     from both import assert_same
 
     assert_same(expression, facula, torch)

@@ -24,7 +24,7 @@ _ARRAY_TYPES = {
 
 def _pil_array(pic: Image.Image, copy: bool = True) -> np.ndarray:
     """Pixels of a Pillow image as (H, W, C)."""
-    array = np.array(pic, dtype=_ARRAY_TYPES.get(pic.mode), copy=copy or None)
+    array = (np.array if copy else np.asarray)(pic, dtype=_ARRAY_TYPES.get(pic.mode))
     return array[:, :, None] if array.ndim == 2 else array
 
 

@@ -55,11 +55,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line; exit status 2 and one clear line for a usage error."""
     try:
         cli.main(args=arguments, prog_name="facula", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(2)
     except click.ClickException as error:
-        print(f"facula: {' '.join(error.format_message().split())}", file=sys.stderr)
+        if type(error).__name__ == "NoArgsIsHelpError":  # since click 8.2
+            print(error.format_message())
+        else:
+            print(f"facula: {' '.join(error.format_message().split())}", file=sys.stderr)
         sys.exit(2)
     except click.Abort:
         print("facula: interrupted", file=sys.stderr)

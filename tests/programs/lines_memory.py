@@ -264,7 +264,7 @@ def from_numpy(g) -> Line | None:
         return Line(f"{name} = {function}({n})", function, (name,))
     shape = [n for n in g.shape() if n][:3]
     dtype = g.pick(["float32", "float64", "int64", "int32", "uint8", "bool"])
-    text = f"{array} = np.array({g.literal(dtype, tuple(shape))}, dtype=np.{dtype})"
+    text = f"{array} = np.array({g.literal(dtype, tuple(shape))}, dtype='{dtype}')"
     extra = ""
     if len(shape) > 1:
         extra = g.pick(["", "", ".T", "[::2]", "[:, 1:]"])

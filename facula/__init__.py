@@ -11,6 +11,7 @@ from facula import autograd as autograd
 from facula import operators as _operators
 from facula import tensors as _tensors
 from facula.autograd.anomaly import is_anomaly_enabled as is_anomaly_enabled
+from facula.autograd.anomaly import set_anomaly_enabled as set_anomaly_enabled
 from facula.autograd.modes import enable_grad as enable_grad
 from facula.autograd.modes import inference_mode as inference_mode
 from facula.autograd.modes import is_grad_enabled as is_grad_enabled
@@ -39,6 +40,7 @@ from facula.base.dtypes import uint64 as uint64
 from facula.base.size import Size as Size
 from facula.explain import eager_mode as eager_mode
 from facula.explain import explain as explain
+from facula.operators import torch_forms as _torch_forms
 from facula.operators.namespaces import TORCH as _TORCH
 from facula.settings import compile as compile
 from facula.settings import finfo as finfo
@@ -54,6 +56,7 @@ from facula.tensors import *  # an explicit list: torch's creation functions
 from facula.tensors import Tensor as Tensor
 from facula.tensors.conversion import clone as clone
 from facula.tensors.conversion import detach as detach
+from facula.tensors.inplace_functions import FUNCTIONS as _IN_PLACE
 from facula.version import __version__ as __version__
 
 float, double, half = float32, float64, float16
@@ -65,6 +68,8 @@ newaxis = None
 autograd.Variable = _tensors.Variable  # it stands in torch.autograd, below which tensors are
 globals().update(_tensors.legacy_types)
 globals().update(_TORCH)
+globals().update(_IN_PLACE)
+globals().update({name: getattr(_torch_forms, name) for name in _torch_forms.NAMES})
 
 # Loaded when first used: importing facula must stay quick.
 _LAZY = {

@@ -33,6 +33,11 @@ class detect_anomaly:
         modes.anomaly, modes.anomaly_nan = self._before
 
 
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Switch anomaly detection on or off."""
+    modes.anomaly, modes.anomaly_nan = bool(mode), bool(check_nan)
+
+
 def is_anomaly_enabled() -> bool:
     """Whether anomaly detection is on."""
     return modes.anomaly

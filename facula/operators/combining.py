@@ -10,6 +10,7 @@ from facula.operators.arithmetic import _select, maximum, minimum, pow_
 from facula.operators.basic import cast, conj, one_like, zero_like
 from facula.operators.operator import Number, Operand, operator
 from facula.operators.pointwise import abs, isinf, isnan
+from facula.operators.rename import renamed
 from facula.operators.transcendental import exp, log, log1p, sqrt
 
 
@@ -116,6 +117,29 @@ def copysign(input, other: Operand):
     return kit.bind(p.copysign, a, b)
 
 
+def _number_wins(name, doc, at_least):
+    """fmax or fmin: the first where it is (weakly) ahead or the second is NaN."""
+
+    @operator(differentiable=False)
+    def _first(input, other):
+        return at_least(input, other) | isnan(other)
+
+    def body(input, other):
+        if COMPLEX in (input._value.spec.dtype.category, other._value.spec.dtype.category):
+            raise RuntimeError(f"{name} not implemented for complex tensors.")
+        return _select(_first(input, other), *kit.promoted(input, other))
+
+    derivative = {
+        "input": lambda g, input, other: _select(_first(input, other), g, zero_like(g)),
+        "other": lambda g, input, other: _select(_first(input, other), zero_like(g), g),
+    }
+    return operator(derivative=derivative)(renamed(body, name, doc))
+
+
+fmax = _number_wins("fmax", "The larger of two elements; NaN loses.", lambda a, b: a >= b)
+fmin = _number_wins("fmin", "The smaller of two elements; NaN loses.", lambda a, b: a <= b)
+
+
 @operator(differentiable=False)
 def nextafter(input, other):
     """The next representable number from input towards other."""
@@ -155,6 +179,8 @@ NAMESPACES = {
         "nextafter",
         "float_power",
         "heaviside",
+        "fmax",
+        "fmin",
     ],
     "method": [
         "hypot",
@@ -167,6 +193,8 @@ NAMESPACES = {
         "nextafter",
         "float_power",
         "heaviside",
+        "fmax",
+        "fmin",
     ],
     "inplace": [
         "hypot",

@@ -52,6 +52,13 @@ def neg(input):
 negative = neg
 
 
+def positive(input):
+    """``input`` itself."""
+    if input._value.spec.dtype.category == BOOL:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
+    return input
+
+
 @operator(derivative={"input": lambda g, input: g * sgn(input)})
 def abs(input):
     """Absolute value; of complex numbers the (real) modulus."""
@@ -270,7 +277,7 @@ _TESTS = """
     isnan isinf isposinf isneginf isfinite isreal signbit
 """.split()
 NAMESPACES = {
-    "torch": [*_ARITHMETIC, *_TESTS],
-    "method": [*_ARITHMETIC, *_TESTS],
+    "torch": [*_ARITHMETIC, *_TESTS, "positive"],
+    "method": [*_ARITHMETIC, *_TESTS, "positive"],
     "inplace": _ARITHMETIC,
 }

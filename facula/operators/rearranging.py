@@ -170,6 +170,11 @@ def diag(input, diagonal=0):
     return identity(_diagonal(input, diagonal, 0, 1))
 
 
+def diagflat(input, offset=0):
+    """A matrix with the elements as its diagonal."""
+    return diag_embed(ravel(input), offset)
+
+
 def trace(input):
     """Sum of a matrix's diagonal."""
     if len(_shape(input)) != 2:
@@ -180,11 +185,11 @@ def trace(input):
 NAMESPACES = {
     "torch": [
         "tile", "flip", "fliplr", "flipud", "roll", "rot90", "tril", "triu", "diag_embed", "diag",
-        "trace",
+        "trace", "diagflat",
     ],
     "method": [
         "tile", "flip", "fliplr", "flipud", "roll", "rot90", "tril", "triu", "diag_embed", "diag",
-        "trace",
+        "trace", "diagflat",
     ],
     "inplace": [
         "tril", "triu",

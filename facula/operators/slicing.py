@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from facula.operators import kit
+from facula.operators.rename import renamed
 from facula.operators.window import _window, _window_into, select_arguments, slice_arguments
 
 
@@ -157,11 +158,49 @@ def tensor_split(input, indices_or_sections, dim=0):
     )
 
 
+def _split_along(name, doc, least, dim_of):
+    """hsplit, vsplit or dsplit: ``tensor_split`` along a dimension, into equal parts only."""
+
+    def function(input, indices_or_sections):
+        shape = _shape(input)
+        if len(shape) < least:
+            raise RuntimeError(
+                f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor "
+                f"with {len(shape)} dimensions!"
+            )
+        dim = dim_of(len(shape))
+        if isinstance(indices_or_sections, int):
+            count = indices_or_sections
+            if count <= 0 or shape[dim] % count:
+                raise RuntimeError(
+                    f"torch.{name} attempted to split along dimension {dim}, but the size of the "
+                    f"dimension {shape[dim]} is not divisible by the split_size {count}!"
+                )
+        return tensor_split(input, indices_or_sections, dim)
+
+    return renamed(function, name, doc)
+
+
+hsplit = _split_along(
+    "hsplit",
+    "Parts side by side (along dimension 1; of a vector, 0): a number, or cut at indices.",
+    1, lambda ndim: 0 if ndim == 1 else 1)
+vsplit = _split_along(
+    "vsplit",
+    "Parts one below the other (along dimension 0): a number, or cut at indices.",
+    2, lambda ndim: 0)
+dsplit = _split_along(
+    "dsplit",
+    "Parts along dimension 2: a number of equal ones, or cut at indices.",
+    3, lambda ndim: 2)
+
 NAMESPACES = {
     "torch": [
         "narrow", "select", "unbind", "split", "chunk", "tensor_split", "split_with_sizes",
+        "hsplit", "vsplit", "dsplit",
     ],
     "method": [
         "narrow", "select", "unbind", "split", "chunk", "tensor_split", "split_with_sizes",
+        "hsplit", "vsplit", "dsplit",
     ],
 }

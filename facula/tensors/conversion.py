@@ -245,6 +245,17 @@ def text(tensor) -> str:
     )
 
 
+def shallow_copy(tensor):
+    """A leaf over the same memory, with the same attributes and gradient flag."""
+    made = detach(tensor)
+    if type(tensor) is not type(made):
+        made = as_subclass(made, type(tensor))
+    made.__dict__.update(tensor.__dict__)
+    if tensor.requires_grad:
+        creation.set_requires_grad(made, True)
+    return made
+
+
 def deepcopy(tensor, memo):
     """A copy of a leaf with its gradient; views of one storage stay views of one copy."""
     if id(tensor) in memo:

@@ -157,6 +157,18 @@ def fill_(self, value):
     return write(self, full(own.shape, value, own.dtype), constant=True)
 
 
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Set the main diagonal to a value; in tall matrices ``wrap`` starts it anew below."""
+    shape = self._value.spec.shape
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    mask = np.zeros(shape, bool)
+    np.fill_diagonal(mask, True, wrap=wrap)
+    return write(self, ops.masked_fill(self, adopt(mask), fill_value))
+
+
 def zero_(self):
     """Set every element to zero."""
     return fill_(self, 0)
@@ -177,6 +189,13 @@ def _new(make):
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """A tensor of one value with this tensor's dtype."""
     return creation.full(size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+
+
+def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """An empty tensor with given strides and this tensor's dtype."""
+    return creation.empty_strided(
+        size, stride, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def new(self, *args, device=None):
@@ -276,8 +295,30 @@ def _arithmetic(function, *rest):
     return method
 
 
-def _ipow(self, other):
-    return write(self, arithmetic.pow(self, other))
+def _augmented(function, *rest):
+    """``x += y``; as in PyTorch, ``x += array`` makes a new tensor, through ``x + array``."""
+
+    def method(self, other):
+        if _operands[other.__class__]:
+            return write(self, function(self, other, *rest))
+        return NotImplemented
+
+    return method
+
+
+def _matrix_product(swapped):
+    """``a @ b``; beside an array of another dtype both are promoted, as NumPy does."""
+
+    def method(self, other):
+        if isinstance(other, np.ndarray):
+            other = adopt(np.array(other))
+            own = dtypes.promote_types(self.dtype, other.dtype)
+            self, other = conversion.to(self, own), conversion.to(other, own)
+        elif not isinstance(other, TensorBase):
+            return NotImplemented
+        return ops.matmul(other, self) if swapped else ops.matmul(self, other)
+
+    return method
 
 
 _add = arithmetic._add
@@ -287,42 +328,46 @@ _rsub = arithmetic._rsub
 DUNDERS = {
     "__add__": _arithmetic(_add, None),
     "__radd__": _arithmetic(_add, None),
-    "__iadd__": lambda a, b: write(a, _add(a, b, None)),
+    "__iadd__": _augmented(_add, None),
     "__sub__": _arithmetic(_sub, None),
     "__rsub__": _arithmetic(_rsub, None),
-    "__isub__": lambda a, b: write(a, _sub(a, b, None)),
+    "__isub__": _augmented(_sub, None),
     "__mul__": _arithmetic(arithmetic.mul),
     "__rmul__": _arithmetic(arithmetic.mul),
-    "__imul__": lambda a, b: write(a, arithmetic.mul(a, b)),
+    "__imul__": _augmented(arithmetic.mul),
     "__truediv__": _arithmetic(arithmetic.true_divide),
     "__rtruediv__": _arithmetic(lambda a, b: arithmetic.mul(pointwise.reciprocal(a), b)),
-    "__itruediv__": lambda a, b: write(a, arithmetic.true_divide(a, b)),
+    "__itruediv__": _augmented(arithmetic.true_divide),
     "__floordiv__": _arithmetic(arithmetic.floor_divide),
     "__rfloordiv__": _arithmetic(lambda a, b: arithmetic.floor_divide(b, a)),
-    "__ifloordiv__": lambda a, b: write(a, arithmetic.floor_divide(a, b)),
+    "__ifloordiv__": _augmented(arithmetic.floor_divide),
     "__mod__": _arithmetic(arithmetic.remainder),
     "__rmod__": _arithmetic(lambda a, b: arithmetic.remainder(b, a)),
-    "__imod__": lambda a, b: write(a, arithmetic.remainder(a, b)),
+    "__imod__": _augmented(arithmetic.remainder),
     "__pow__": _arithmetic(arithmetic.pow),
     "__rpow__": _arithmetic(lambda a, b: arithmetic.pow_(b, a)),
-    "__ipow__": _ipow,
-    "__matmul__": lambda a, b: ops.matmul(a, b),
-    "__rmatmul__": lambda a, b: ops.matmul(b, a),
+    "__ipow__": _augmented(arithmetic.pow),
+    "__matmul__": _matrix_product(swapped=False),
+    "__rmatmul__": _matrix_product(swapped=True),
     "__neg__": lambda a: pointwise.neg(a),
-    "__pos__": lambda a: a,
+    "__pos__": pointwise.positive,
     "__abs__": lambda a: pointwise.abs(a),
     "__invert__": lambda a: comparison.bitwise_not(a),
     "__and__": _arithmetic(comparison.bitwise_and),
     "__rand__": _arithmetic(comparison.bitwise_and),
-    "__iand__": lambda a, b: write(a, comparison.bitwise_and(a, b)),
+    "__iand__": _augmented(comparison.bitwise_and),
     "__or__": _arithmetic(comparison.bitwise_or),
     "__ror__": _arithmetic(comparison.bitwise_or),
-    "__ior__": lambda a, b: write(a, comparison.bitwise_or(a, b)),
+    "__ior__": _augmented(comparison.bitwise_or),
     "__xor__": _arithmetic(comparison.bitwise_xor),
     "__rxor__": _arithmetic(comparison.bitwise_xor),
-    "__ixor__": lambda a, b: write(a, comparison.bitwise_xor(a, b)),
+    "__ixor__": _augmented(comparison.bitwise_xor),
     "__lshift__": _arithmetic(comparison.bitwise_left_shift),
+    "__rlshift__": _arithmetic(lambda a, b: comparison.bitwise_left_shift(b, a)),
+    "__ilshift__": _augmented(comparison.bitwise_left_shift),
     "__rshift__": _arithmetic(comparison.bitwise_right_shift),
+    "__rrshift__": _arithmetic(lambda a, b: comparison.bitwise_right_shift(b, a)),
+    "__irshift__": _augmented(comparison.bitwise_right_shift),
     "__eq__": _comparison(comparison.eq),
     "__ne__": _comparison(comparison.ne),
     "__lt__": _comparison(comparison.lt),
@@ -337,7 +382,8 @@ OWN = {
     "tile": tile, "flip": flip, "sum_to_size": sum_to_size, "copy_": copy_, "fill_": fill_,
     "zero_": zero_, "new_tensor": new_tensor, "new_zeros": _new(creation.zeros),
     "new_ones": _new(creation.ones), "new_empty": _new(creation.empty), "new_full": new_full,
-    "new": new, "resize_": resize_, "resize_as_": resize_as_, "set_": set_, "type_as": type_as,
+    "new": new, "new_empty_strided": new_empty_strided, "fill_diagonal_": fill_diagonal_,
+    "as_strided_": _view_in_place(ops.as_strided, "as_strided"), "resize_": resize_, "resize_as_": resize_as_, "set_": set_, "type_as": type_as,
     "apply_": apply_, "map_": map_, "to": conversion.to, "type": conversion.type_,
     "cpu": conversion.cpu, "cuda": conversion.cuda, "contiguous": conversion.contiguous,
     "clone": conversion.clone, "uniform_": random.uniform_, "normal_": random.normal_,

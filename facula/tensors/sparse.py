@@ -71,9 +71,9 @@ def _install() -> None:
     SparseTensor._coalesced_ = lambda self, flag: marked(self, flag)
 
 
-def _refused(name, text):
+def _refused(name, text, error=RuntimeError):
     def method(self, *args, **kwargs):
-        raise RuntimeError(text)
+        raise error(text)
 
     method.__name__ = name
     method.__doc__ = "Only sparse tensors have it."
@@ -82,8 +82,17 @@ def _refused(name, text):
 
 _NEEDS = "{} expected sparse coordinate tensor layout but got Strided"
 OF_DENSE = {
-    name: _refused(name, _NEEDS.format(name))
-    for name in "coalesce is_coalesced indices values _indices _values _nnz".split()
+    name: _refused(name, _NEEDS.format(name)) for name in ("coalesce", "is_coalesced", "indices")
+}
+OF_DENSE["values"] = _refused("values", "values expected sparse tensor layout but got Strided")
+OF_DENSE |= {
+    name: _refused(
+        name,
+        f"Could not run 'aten::{name}' with arguments from the 'CPU' backend: only sparse tensors "
+        "have it.",
+        NotImplementedError,
+    )
+    for name in ("_indices", "_values", "_nnz")
 }
 OF_DENSE["sparse_dim"] = lambda self: 0
 OF_DENSE["dense_dim"] = lambda self: self.ndim

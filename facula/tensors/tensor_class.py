@@ -359,6 +359,10 @@ class Tensor(TensorBase, metaclass=_TensorType):
             return iter(ops.unbind(self, 0))
         return (getitem(self, i) for i in range(len(self)))
 
+    def __reversed__(self):
+        """The tensor in reverse order along its first dimension."""
+        return ops.flip(self, 0) if self.ndim else self
+
     def __contains__(self, element) -> bool:
         return bool((self == element).any().item())
 
@@ -372,6 +376,9 @@ class Tensor(TensorBase, metaclass=_TensorType):
     __setitem__ = setitem
 
     # Copies -------------------------------------------------------------------------------------
+
+    def __copy__(self):
+        return conversion.shallow_copy(self)
 
     def __deepcopy__(self, memo):
         return conversion.deepcopy(self, memo)

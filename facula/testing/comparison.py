@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,35 @@ def assert_close(
     """
     checks = (check_dtype, check_stride)
     options = _Options(rtol, atol, equal_nan, checks, allow_subclasses, msg)
+    _compare(actual, expected, options, ())
+
+
+_OLDER_TOLERANCES = {"float16": (1e-3, 1e-3), "float32": (1e-4, 1e-5), "float64": (1e-5, 1e-8)}
+
+
+def assert_allclose(
+    actual: Any,
+    expected: Any,
+    rtol: float | None = None,
+    atol: float | None = None,
+    equal_nan: bool = True,
+    msg: str = "",
+) -> None:
+    """The older, wider :func:`assert_close`: NaNs are equal, dtypes may differ; deprecated."""
+    warnings.warn(
+        "`torch.testing.assert_allclose()` is deprecated since 1.12 and will be removed in a "
+        "future release. Please use `torch.testing.assert_close()` instead.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    if not isinstance(actual, Tensor):
+        actual = tensors.tensor(actual)
+    if not isinstance(expected, Tensor):
+        expected = tensors.tensor(expected, dtype=actual.dtype)
+    if rtol is None and atol is None:
+        pairs = [_OLDER_TOLERANCES.get(x.dtype.name, (0.0, 0.0)) for x in (actual, expected)]
+        rtol, atol = (max(both) for both in zip(*pairs, strict=True))
+    options = _Options(rtol, atol, equal_nan, (False, False), True, msg or None)
     _compare(actual, expected, options, ())
 
 

@@ -27,9 +27,15 @@ torch.testing.assert_close(T([1.0]), T([2.0]), msg="hi")
 torch.testing.assert_close(T([float("inf")]), T([float("inf")]))
 torch.testing.assert_close(T([[1.0, 2], [3, 4]]), T([[1.0, 2], [3.5, 4]]))
 torch.testing.assert_close("a", "a")
+torch.testing.assert_allclose(T([1.0]), T([1.00005], dtype=torch.float64))
+torch.testing.assert_allclose([1.0, float("nan")], T([1.0, float("nan")]))
+torch.testing.assert_allclose(T([1.0, 2.0]), T([1.0, 3.0]))
+torch.testing.assert_allclose(T([1.0]), 1.1, rtol=1)
+torch.testing.assert_allclose(T([1.0]), T([2.0]), msg="hi")
 """.strip().splitlines()
 
 
+@pytest.mark.filterwarnings("ignore:.*assert_allclose:FutureWarning")
 @pytest.mark.parametrize("expression", CLOSE)
 def test_assert_close_says_what_pytorch_says(expression):
     torch = pytest.importorskip("torch")

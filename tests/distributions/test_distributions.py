@@ -299,9 +299,9 @@ def _digamma(x: float) -> float:
 def test_gamma_draws_follow_their_shape_parameter():
     """E[x] = alpha, so the mean gradient of the draws is 1."""
     facula.manual_seed(0)
-    alpha = facula.full((20000,), 1.7, requires_grad=True)
-    facula.distributions.Gamma(alpha, facula.ones(20000)).rsample().sum().backward()
-    assert float(alpha.grad.mean()) == pytest.approx(1.0, rel=0.02)
+    alpha = facula.full((2000,), 1.7, requires_grad=True)
+    facula.distributions.Gamma(alpha, facula.ones(2000)).rsample().sum().backward()
+    assert float(alpha.grad.mean()) == pytest.approx(1.0, rel=0.06)
 
 
 def test_gamma_gradient_is_pytorchs():

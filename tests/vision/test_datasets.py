@@ -46,7 +46,7 @@ def test_cifar10_is_cifar10(real_data):
     assert isinstance(data.targets, list)
     assert data.targets[:10] == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
     assert np.bincount(data.targets).tolist() == [5000] * 10
-    means = (data.data.reshape(-1, 3) / 255).mean(0)
+    means = data.data.mean((0, 1, 2)) / 255
     np.testing.assert_allclose(means, [0.49140, 0.48216, 0.44653], atol=5e-6)
     assert data.classes[:3] == ["airplane", "automobile", "bird"]
     assert data.class_to_idx["truck"] == 9

@@ -15,7 +15,9 @@ def imported(name: str) -> float:
     """Median seconds over five fresh processes, after one that warms the file cache."""
     found = []
     for _ in range(6):
-        run = subprocess.run([sys.executable, "-c", CODE.format(name)], capture_output=True, text=True)
+        run = subprocess.run(
+            [sys.executable, "-c", CODE.format(name)], capture_output=True, text=True
+        )
         found.append(float(run.stdout.split()[-1]))
     return statistics.median(found[1:])
 

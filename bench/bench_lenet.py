@@ -23,7 +23,11 @@ def make(t):
             super().__init__()
             self.conv1, self.conv2 = nn.Conv2d(3, 6, 5), nn.Conv2d(6, 16, 5)
             self.pool = nn.MaxPool2d(2, 2)
-            self.fc1, self.fc2, self.fc3 = nn.Linear(400, 120), nn.Linear(120, 84), nn.Linear(84, 10)
+            self.fc1, self.fc2, self.fc3 = (
+                nn.Linear(400, 120),
+                nn.Linear(120, 84),
+                nn.Linear(84, 10),
+            )
 
         def forward(self, x):
             x = self.pool(F.relu(self.conv1(x)))
@@ -101,7 +105,12 @@ def main() -> None:
     assert plans.count() == programs, "a repeated step made a new program"
     report(
         [
-            ("step, reference engine", found["facula"] * 1e3, found.get("torch", 0) * 1e3 or None, "ms"),
+            (
+                "step, reference engine",
+                found["facula"] * 1e3,
+                found.get("torch", 0) * 1e3 or None,
+                "ms",
+            ),
             ("Python in a step", python * 1e3, None, "ms"),
         ]
     )

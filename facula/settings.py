@@ -136,7 +136,16 @@ def typename(obj) -> str:
     return f"{module}.{name}" if module and module != "builtins" else name
 
 
-def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None, options=None, disable=False):
+def compile(
+    model=None,
+    *,
+    fullgraph=False,
+    dynamic=None,
+    backend="inductor",
+    mode=None,
+    options=None,
+    disable=False,
+):
     """Programs compile themselves, so this returns the model (or function) as it is."""
     if model is None:
         return lambda m: m

@@ -14,4 +14,3 @@ from facula.autograd.modes import no_grad as no_grad
 from facula.autograd.modes import set_grad_enabled as set_grad_enabled
 from facula.autograd.public import backward as backward
 from facula.autograd.public import grad as grad
-

@@ -84,7 +84,10 @@ class _Call:
                 f"function {self.cls.__name__}Backward returned an incorrect number of gradients "
                 f"(expected {self.count}, got {len(found)})"
             )
-        return [self._checked(found[p], s, i) for i, (p, s) in enumerate(zip(self.positions, self.specs, strict=True))]
+        return [
+            self._checked(found[p], s, i)
+            for i, (p, s) in enumerate(zip(self.positions, self.specs, strict=True))
+        ]
 
     def _checked(self, grad, spec, position):
         if grad is None:
@@ -150,7 +153,9 @@ class Function(FunctionCtx):
 
     @staticmethod
     def forward(*args, **kwargs):
-        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
+        raise NotImplementedError(
+            "You must implement the forward function for custom autograd.Function."
+        )
 
     @staticmethod
     def backward(ctx, *grad_outputs):
@@ -222,7 +227,7 @@ def _connected(cls, ctx, args, result):
 
 
 def _now_made_by(node, nr, out) -> None:
-    """Give a tensor that ``forward`` wrote in place its new history, and its base too if it is a view."""
+    """Give a tensor that ``forward`` wrote in place its new history; its base too for a view."""
     alias = out._alias
     if alias is not None and alias.base is not None:
         out._sync()

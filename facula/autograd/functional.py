@@ -12,7 +12,9 @@ def _prepared(inputs, create_graph):
     single = isinstance(inputs, TensorBase)
     tensors = as_sequence(inputs)
     if create_graph:
-        return single, tuple([x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in tensors])
+        return single, tuple(
+            [x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in tensors]
+        )
     return single, tuple([x.detach().requires_grad_() for x in tensors])
 
 
@@ -35,7 +37,14 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
         outputs = func(*inputs)
         one = isinstance(outputs, TensorBase)
         outs = as_sequence(outputs)
-        found = grad(outs, inputs, None if v is None else as_sequence(v), create_graph=create_graph, retain_graph=True, allow_unused=True)
+        found = grad(
+            outs,
+            inputs,
+            None if v is None else as_sequence(v),
+            create_graph=create_graph,
+            retain_graph=True,
+            allow_unused=True,
+        )
         found = _or_zeros(found, inputs)
     return _one(one, _done(outs, create_graph)), _one(single, _done(found, create_graph))
 
@@ -51,12 +60,20 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         found = grad(outs, inputs, dummies, create_graph=True, allow_unused=True)
         pairs = [(g, i) for i, g in enumerate(found) if g is not None]
         vectors = [x.detach() * 0 + 1 for x in inputs] if v is None else as_sequence(v)
-        out = grad([g for g, _ in pairs], dummies, [vectors[i] for _, i in pairs], create_graph=create_graph, allow_unused=True)
+        out = grad(
+            [g for g, _ in pairs],
+            dummies,
+            [vectors[i] for _, i in pairs],
+            create_graph=create_graph,
+            allow_unused=True,
+        )
         out = _or_zeros(out, dummies)
     return _one(one, _done(outs, create_graph)), _one(one, _done(out, create_graph))
 
 
-def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"):
+def jacobian(
+    func, inputs, create_graph=False, strict=False, vectorize=False, strategy="reverse-mode"
+):
     """The Jacobian of ``func``: shape of the output followed by the shape of the input."""
     with enable_grad():
         single, inputs = _prepared(inputs, create_graph)
@@ -67,11 +84,14 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False, st
             flat = out.reshape(-1)
             per_input = [[] for _ in inputs]
             for i in range(out.numel()):
-                found = grad(flat[i], inputs, retain_graph=True, create_graph=create_graph, allow_unused=True)
+                found = grad(
+                    flat[i], inputs, retain_graph=True, create_graph=create_graph, allow_unused=True
+                )
                 for column, g in zip(per_input, _or_zeros(found, inputs), strict=True):
                     column.append(g)
             blocks = [
-                _stacked(column, out, x, create_graph) for column, x in zip(per_input, inputs, strict=True)
+                _stacked(column, out, x, create_graph)
+                for column, x in zip(per_input, inputs, strict=True)
             ]
             rows.append(_one(single, blocks))
     return _one(one, rows)
@@ -85,7 +105,14 @@ def _stacked(column, out, x, create_graph):
     return joined if create_graph else joined.detach()
 
 
-def hessian(func, inputs, create_graph=False, strict=False, vectorize=False, outer_jacobian_strategy="reverse-mode"):
+def hessian(
+    func,
+    inputs,
+    create_graph=False,
+    strict=False,
+    vectorize=False,
+    outer_jacobian_strategy="reverse-mode",
+):
     """The matrix of second derivatives of a function with one output."""
     single = isinstance(inputs, TensorBase)
 
@@ -105,7 +132,13 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
         first = grad(out, inputs, create_graph=True, allow_unused=True)
         pairs = [(g, i) for i, g in enumerate(first) if g is not None and g.requires_grad]
         vectors = [x.detach() * 0 + 1 for x in inputs] if v is None else as_sequence(v)
-        found = grad([g for g, _ in pairs], inputs, [vectors[i] for _, i in pairs], create_graph=create_graph, allow_unused=True)
+        found = grad(
+            [g for g, _ in pairs],
+            inputs,
+            [vectors[i] for _, i in pairs],
+            create_graph=create_graph,
+            allow_unused=True,
+        )
         found = _or_zeros(found, inputs)
     return _done([out], create_graph)[0], _one(single, _done(found, create_graph))
 

@@ -34,7 +34,9 @@ def _numerical(function, inputs, x, output, eps):
                 kept = flat[i]
                 flat[i] = kept + sign * step
                 x.data.copy_(_same(x, array))
-                results.append(np.array(_outputs(function, inputs)[output].detach()._buffer()).reshape(-1))
+                results.append(
+                    np.array(_outputs(function, inputs)[output].detach()._buffer()).reshape(-1)
+                )
                 flat[i] = kept
             total = total + (results[0] - results[1]) / (2 * eps) * (1j if step is not eps else 1)
         columns.append(total)
@@ -113,7 +115,9 @@ def gradgradcheck(
     if grad_outputs is None:
         rng = np.random.default_rng(0)
         grad_outputs = [
-            type(o.detach())._from_array(rng.standard_normal(tuple(o.shape)).astype(o.dtype.numpy)).requires_grad_()
+            type(o.detach())
+            ._from_array(rng.standard_normal(tuple(o.shape)).astype(o.dtype.numpy))
+            .requires_grad_()
             for o in outputs
         ]
     grad_outputs = list(as_sequence(grad_outputs))

@@ -43,7 +43,9 @@ class Node:
         """Nodes of the operands as (node, output number) pairs; (None, 0) where none is needed."""
         order = self.call.edge_order if self.call is not None else None
         edges = self.edges if order is None else [self.edges[i] for i in order]
-        return tuple([(None, 0) if e is None or e[0] is None else e for e in edges if e is not None])
+        return tuple(
+            [(None, 0) if e is None or e[0] is None else e for e in edges if e is not None]
+        )
 
     @property
     def metadata(self) -> dict:

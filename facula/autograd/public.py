@@ -20,7 +20,12 @@ def _gradients(tensors, grads):
 
 
 def backward(
-    tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None
+    tensors,
+    grad_tensors=None,
+    retain_graph=None,
+    create_graph=False,
+    grad_variables=None,
+    inputs=None,
 ) -> None:
     """Add the gradients of ``tensors`` to the ``grad`` of the leaves (or of ``inputs``)."""
     tensors = as_sequence(tensors)

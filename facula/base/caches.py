@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import weakref
 
-_caches = weakref.WeakValueDictionary()  # by identity: a cache goes when its owner goes
+# By identity: a cache goes when its owner goes.
+_caches: weakref.WeakValueDictionary[int, Cache] = weakref.WeakValueDictionary()
 
 
 class Cache(dict):

@@ -27,7 +27,9 @@ class Node:
 
     __slots__ = ("inputs", "params", "primitive", "source", "spec")
 
-    def __init__(self, primitive: Primitive, inputs: tuple[Node, ...], params: dict[str, Any], spec):
+    def __init__(
+        self, primitive: Primitive, inputs: tuple[Node, ...], params: dict[str, Any], spec
+    ):
         self.primitive = primitive
         self.inputs = inputs
         self.params = params

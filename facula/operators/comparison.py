@@ -14,7 +14,9 @@ def _comparison(name, doc, apply):
     def body(input: Operand, other: Operand):
         a, b = kit.promoted(input, other)
         if name not in ("eq", "ne") and a._value.spec.dtype.category == COMPLEX:
-            raise RuntimeError(f"{name} is not implemented for complex tensors; compare their abs()")
+            raise RuntimeError(
+                f"{name} is not implemented for complex tensors; compare their abs()"
+            )
         return apply(a, b)
 
     return operator(renamed(body, name, doc), differentiable=False)
@@ -25,11 +27,17 @@ def _not(x):
 
 
 eq = _comparison("eq", "input == other, element by element.", lambda a, b: kit.bind(p.equal, a, b))
-ne = _comparison("ne", "input != other, element by element.", lambda a, b: _not(kit.bind(p.equal, a, b)))
+ne = _comparison(
+    "ne", "input != other, element by element.", lambda a, b: _not(kit.bind(p.equal, a, b))
+)
 lt = _comparison("lt", "input < other, element by element.", lambda a, b: kit.bind(p.less, a, b))
-le = _comparison("le", "input <= other, element by element.", lambda a, b: kit.bind(p.less_equal, a, b))
+le = _comparison(
+    "le", "input <= other, element by element.", lambda a, b: kit.bind(p.less_equal, a, b)
+)
 gt = _comparison("gt", "input > other, element by element.", lambda a, b: kit.bind(p.less, b, a))
-ge = _comparison("ge", "input >= other, element by element.", lambda a, b: kit.bind(p.less_equal, b, a))
+ge = _comparison(
+    "ge", "input >= other, element by element.", lambda a, b: kit.bind(p.less_equal, b, a)
+)
 not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
 
 
@@ -56,7 +64,7 @@ def _bitwise(name, doc, primitive):
     def body(input: Operand, other: Operand):
         a, b = kit.promoted(input, other)
         if a._value.spec.dtype.category > INTEGER:
-            raise RuntimeError(f'"{name}_cpu" not implemented for \'{a._value.spec.dtype.legacy}\'')
+            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{a._value.spec.dtype.legacy}'")
         return kit.bind(primitive, a, b)
 
     return operator(renamed(body, name, doc), differentiable=False)
@@ -73,7 +81,9 @@ bitwise_right_shift = _bitwise("bitwise_right_shift", "input >> other.", p.shift
 def bitwise_not(input):
     """Flip every bit; of bools: logical not."""
     if input._value.spec.dtype.category > INTEGER:
-        raise RuntimeError(f'"bitwise_not_cpu" not implemented for \'{input._value.spec.dtype.legacy}\'')
+        raise RuntimeError(
+            f"\"bitwise_not_cpu\" not implemented for '{input._value.spec.dtype.legacy}'"
+        )
     return _not(input)
 
 
@@ -99,20 +109,74 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
 
 NAMESPACES = {
     "torch": [
-        "eq", "ne", "lt", "le", "gt", "ge", "not_equal", "less", "less_equal", "greater",
-        "greater_equal", "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and",
-        "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "bitwise_not",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "not_equal",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_left_shift",
+        "bitwise_right_shift",
+        "bitwise_not",
         "isclose",
     ],
     "method": [
-        "eq", "ne", "lt", "le", "gt", "ge", "not_equal", "less", "less_equal", "greater",
-        "greater_equal", "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and",
-        "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "bitwise_not",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "not_equal",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_left_shift",
+        "bitwise_right_shift",
+        "bitwise_not",
         "isclose",
     ],
     "inplace": [
-        "eq", "ne", "lt", "le", "gt", "ge", "not_equal", "less", "less_equal", "greater",
-        "greater_equal", "logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and",
-        "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "bitwise_not",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "not_equal",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+        "bitwise_and",
+        "bitwise_or",
+        "bitwise_xor",
+        "bitwise_left_shift",
+        "bitwise_right_shift",
+        "bitwise_not",
     ],
 }

@@ -52,7 +52,10 @@ def _gather(argument, key, values) -> None:
 
 
 def _holds_tensors(items) -> bool:
-    return any(isinstance(x, TensorBase) or (isinstance(x, (list, tuple)) and _holds_tensors(x)) for x in items)
+    return any(
+        isinstance(x, TensorBase) or (isinstance(x, (list, tuple)) and _holds_tensors(x))
+        for x in items
+    )
 
 
 def _placed(argument, handles):

@@ -167,8 +167,10 @@ def _runs(shape, strides):
 def has_plain_strides(shape, strides) -> bool:
     """Whether the strides are those of a row-major tensor; size-1 dimensions do not matter."""
     plain = contiguous_strides(shape)
-    return strides == plain or 0 in shape or all(
-        n == 1 or a == b for n, a, b in zip(shape, strides, plain, strict=True)
+    return (
+        strides == plain
+        or 0 in shape
+        or all(n == 1 or a == b for n, a, b in zip(shape, strides, plain, strict=True))
     )
 
 
@@ -446,16 +448,50 @@ def broadcast_tensors(*tensors):
 
 NAMESPACES = {
     "torch": [
-        "permute", "transpose", "swapaxes", "swapdims", "t", "adjoint", "movedim", "moveaxis",
-        "reshape", "flatten", "ravel", "unflatten", "squeeze", "unsqueeze", "broadcast_to",
-        "broadcast_shapes", "broadcast_tensors",
+        "permute",
+        "transpose",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "adjoint",
+        "movedim",
+        "moveaxis",
+        "reshape",
+        "flatten",
+        "ravel",
+        "unflatten",
+        "squeeze",
+        "unsqueeze",
+        "broadcast_to",
+        "broadcast_shapes",
+        "broadcast_tensors",
     ],
     "method": [
-        "permute", "transpose", "swapaxes", "swapdims", "t", "adjoint", "movedim", "moveaxis",
-        "reshape", "flatten", "ravel", "unflatten", "squeeze", "unsqueeze", "broadcast_to",
-        "view_as", "reshape_as", "expand_as",
+        "permute",
+        "transpose",
+        "swapaxes",
+        "swapdims",
+        "t",
+        "adjoint",
+        "movedim",
+        "moveaxis",
+        "reshape",
+        "flatten",
+        "ravel",
+        "unflatten",
+        "squeeze",
+        "unsqueeze",
+        "broadcast_to",
+        "view_as",
+        "reshape_as",
+        "expand_as",
     ],
     "inplace": [
-        "transpose", "t", "squeeze", "unsqueeze", "swapaxes", "swapdims",
+        "transpose",
+        "t",
+        "squeeze",
+        "unsqueeze",
+        "swapaxes",
+        "swapdims",
     ],
 }

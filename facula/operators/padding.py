@@ -94,7 +94,9 @@ def _border_name(specs, template):
 @operator(
     name=_border_name,
     derivative={
-        "input": lambda g, call, mode, widths: _unpad_border(g, mode, widths, call.in_specs[0].shape)
+        "input": lambda g, call, mode, widths: _unpad_border(
+            g, mode, widths, call.in_specs[0].shape
+        )
     },
 )
 def _pad_border(input, mode: str, widths: tuple):

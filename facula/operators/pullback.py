@@ -110,7 +110,9 @@ def gradients(call, gs, saved: dict) -> list:
         given = [wanted if n == "needs" else argument(n) for n in rule.names]
         found = rule.function(*given)
         if not isinstance(found, dict):
-            raise TypeError(f"{operator.__name__}: a joint derivative returns {{parameter: gradient}}")
+            raise TypeError(
+                f"{operator.__name__}: a joint derivative returns {{parameter: gradient}}"
+            )
     else:
         found = {}
         for name in wanted:
@@ -179,7 +181,9 @@ def _composed(call, gs, saved):
     finally:
         modes.grad = before
     outputs = [outputs] if isinstance(outputs, TensorBase) else list(outputs)
-    pairs = [(o, g) for o, g in zip(outputs, gs, strict=True) if g is not None and o._node is not None]
+    pairs = [
+        (o, g) for o, g in zip(outputs, gs, strict=True) if g is not None and o._node is not None
+    ]
     sweep = Sweep([(o._node, o._nr) for o, _ in pairs], stop=set(targets.values()))
     found = sweep.run([g for _, g in pairs])
     return [found.get(targets[i]) if i in targets else None for i in range(call.input_count)]

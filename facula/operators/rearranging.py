@@ -164,9 +164,7 @@ def diag(input, diagonal=0):
     if ndim == 1:
         return diag_embed(input, diagonal)
     if ndim != 2:
-        raise RuntimeError(
-            f"diag(): Supports 1D or 2D tensors. Got {ndim}D"
-        )
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {ndim}D")
     return identity(_diagonal(input, diagonal, 0, 1))
 
 
@@ -178,20 +176,43 @@ def diagflat(input, offset=0):
 def trace(input):
     """Sum of a matrix's diagonal."""
     if len(_shape(input)) != 2:
-        raise RuntimeError("trace: expected a matrix, but got tensor with dim " + str(len(_shape(input))))
+        raise RuntimeError(
+            "trace: expected a matrix, but got tensor with dim " + str(len(_shape(input)))
+        )
     return diagonal(input).sum()
 
 
 NAMESPACES = {
     "torch": [
-        "tile", "flip", "fliplr", "flipud", "roll", "rot90", "tril", "triu", "diag_embed", "diag",
-        "trace", "diagflat",
+        "tile",
+        "flip",
+        "fliplr",
+        "flipud",
+        "roll",
+        "rot90",
+        "tril",
+        "triu",
+        "diag_embed",
+        "diag",
+        "trace",
+        "diagflat",
     ],
     "method": [
-        "tile", "flip", "fliplr", "flipud", "roll", "rot90", "tril", "triu", "diag_embed", "diag",
-        "trace", "diagflat",
+        "tile",
+        "flip",
+        "fliplr",
+        "flipud",
+        "roll",
+        "rot90",
+        "tril",
+        "triu",
+        "diag_embed",
+        "diag",
+        "trace",
+        "diagflat",
     ],
     "inplace": [
-        "tril", "triu",
+        "tril",
+        "triu",
     ],
 }

@@ -56,7 +56,9 @@ def _accumulate_dtype(own):
 
 @operator(
     name=lambda specs, template: "SumBackward0" if template[1] is None else "SumBackward1",
-    derivative={"input": lambda g, call, dim, keepdim: spread_to(g, call.in_specs[0].shape, dim, keepdim)},
+    derivative={
+        "input": lambda g, call, dim, keepdim: spread_to(g, call.in_specs[0].shape, dim, keepdim)
+    },
 )
 def _sum(input, dim, keepdim, dtype):
     own = input._value.spec
@@ -139,7 +141,9 @@ def _amaxmin(name, primitive):
     return operator(
         body,
         name=name.capitalize(),
-        derivative={"input": lambda g, input, out, dim, keepdim: _extreme_grad(g, input, out, dim, keepdim)},
+        derivative={
+            "input": lambda g, input, out, dim, keepdim: _extreme_grad(g, input, out, dim, keepdim)
+        },
     )
 
 
@@ -214,7 +218,9 @@ def scatter_into(shape: tuple, axis, index, values):
 
 @operator(
     name="Gather",
-    derivative={"input": lambda g, call, axis, index: scatter_into(call.in_specs[0].shape, axis, index, g)},
+    derivative={
+        "input": lambda g, call, axis, index: scatter_into(call.in_specs[0].shape, axis, index, g)
+    },
 )
 def pick_along(input, axis, index):
     """Elements of ``input`` at ``index`` along the axis."""
@@ -323,7 +329,11 @@ def _truth(name, primitive):
         axes = kit.axes_of(dim, own.ndim)
         hit = kit.as_dtype(input, dtypes.bool_)
         if own.numel == 0:
-            from_empty = kit.full(tuple([n for i, n in enumerate(own.shape) if i not in axes]), name == "all", dtypes.bool_)
+            from_empty = kit.full(
+                tuple([n for i, n in enumerate(own.shape) if i not in axes]),
+                name == "all",
+                dtypes.bool_,
+            )
             out = from_empty
         else:
             out = kit.bind(primitive, hit, axes=axes)
@@ -350,9 +360,29 @@ def any(input, dim=None, keepdim=False):
 
 NAMESPACES = {
     "torch": [
-        "sum", "mean", "amax", "amin", "aminmax", "max", "min", "argmax", "argmin", "all", "any",
+        "sum",
+        "mean",
+        "amax",
+        "amin",
+        "aminmax",
+        "max",
+        "min",
+        "argmax",
+        "argmin",
+        "all",
+        "any",
     ],
     "method": [
-        "sum", "mean", "amax", "amin", "aminmax", "max", "min", "argmax", "argmin", "all", "any",
+        "sum",
+        "mean",
+        "amax",
+        "amin",
+        "aminmax",
+        "max",
+        "min",
+        "argmax",
+        "argmin",
+        "all",
+        "any",
     ],
 }

@@ -144,12 +144,21 @@ def cummin(input, dim):
 
 NAMESPACES = {
     "torch": [
-        "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin",
+        "cumsum",
+        "cumprod",
+        "logcumsumexp",
+        "cummax",
+        "cummin",
     ],
     "method": [
-        "cumsum", "cumprod", "logcumsumexp", "cummax", "cummin",
+        "cumsum",
+        "cumprod",
+        "logcumsumexp",
+        "cummax",
+        "cummin",
     ],
     "inplace": [
-        "cumsum", "cumprod",
+        "cumsum",
+        "cumprod",
     ],
 }

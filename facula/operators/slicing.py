@@ -55,7 +55,9 @@ def narrow(input, dim, start, length):
         )
     start = start + shape[axis] if start < 0 else start
     if start + length > shape[axis]:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({shape[axis]}).")
+        raise RuntimeError(
+            f"start ({start}) + length ({length}) exceeds dimension size ({shape[axis]})."
+        )
     return slice_axis(input, axis, start, start + length)
 
 
@@ -113,7 +115,9 @@ def _parts(tensor, split_size_or_sections, dim, node):
     if isinstance(split_size_or_sections, int):
         size = split_size_or_sections
         if size < 0 or (size == 0 and n):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={size}"
+            )
         sizes = [min(size, n - i) for i in range(0, n, size)] if n else [0]
     else:
         sizes = [int(s) for s in split_size_or_sections]
@@ -140,7 +144,9 @@ def chunk(input, chunks, dim=0):
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     axis = kit.axis_of(dim, len(shape))
-    return split(input, max(1, -(-shape[axis] // chunks)), axis) if shape[axis] else (input,) * chunks
+    return (
+        split(input, max(1, -(-shape[axis] // chunks)), axis) if shape[axis] else (input,) * chunks
+    )
 
 
 def tensor_split(input, indices_or_sections, dim=0):
@@ -153,9 +159,7 @@ def tensor_split(input, indices_or_sections, dim=0):
         return tuple(_parts(input, sizes, axis, "Slice"))
     cuts = [int(i) for i in indices_or_sections]
     bounds = [0, *[max(0, min(c + n if c < 0 else c, n)) for c in cuts], n]
-    return tuple(
-        [slice_axis(input, axis, a, max(a, b)) for a, b in pairwise(bounds)]
-    )
+    return tuple([slice_axis(input, axis, a, max(a, b)) for a, b in pairwise(bounds)])
 
 
 def _split_along(name, doc, least, dim_of):
@@ -184,23 +188,45 @@ def _split_along(name, doc, least, dim_of):
 hsplit = _split_along(
     "hsplit",
     "Parts side by side (along dimension 1; of a vector, 0): a number, or cut at indices.",
-    1, lambda ndim: 0 if ndim == 1 else 1)
+    1,
+    lambda ndim: 0 if ndim == 1 else 1,
+)
 vsplit = _split_along(
     "vsplit",
     "Parts one below the other (along dimension 0): a number, or cut at indices.",
-    2, lambda ndim: 0)
+    2,
+    lambda ndim: 0,
+)
 dsplit = _split_along(
     "dsplit",
     "Parts along dimension 2: a number of equal ones, or cut at indices.",
-    3, lambda ndim: 2)
+    3,
+    lambda ndim: 2,
+)
 
 NAMESPACES = {
     "torch": [
-        "narrow", "select", "unbind", "split", "chunk", "tensor_split", "split_with_sizes",
-        "hsplit", "vsplit", "dsplit",
+        "narrow",
+        "select",
+        "unbind",
+        "split",
+        "chunk",
+        "tensor_split",
+        "split_with_sizes",
+        "hsplit",
+        "vsplit",
+        "dsplit",
     ],
     "method": [
-        "narrow", "select", "unbind", "split", "chunk", "tensor_split", "split_with_sizes",
-        "hsplit", "vsplit", "dsplit",
+        "narrow",
+        "select",
+        "unbind",
+        "split",
+        "chunk",
+        "tensor_split",
+        "split_with_sizes",
+        "hsplit",
+        "vsplit",
+        "dsplit",
     ],
 }

@@ -19,7 +19,11 @@ from facula.operators.transcendental import exp, log, sqrt
 
 
 def _nan_free(input):
-    return _select(input != input, zero_like(input), input) if input._value.spec.dtype.category >= FLOAT else input
+    return (
+        _select(input != input, zero_like(input), input)
+        if input._value.spec.dtype.category >= FLOAT
+        else input
+    )
 
 
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
@@ -51,7 +55,11 @@ def _var_args(dim, unbiased, correction):
 
 @operator(
     name="Var",
-    derivative={"input": lambda g, input, dim, correction, keepdim: _var_grad(g, input, dim, correction, keepdim)},
+    derivative={
+        "input": lambda g, input, dim, correction, keepdim: _var_grad(
+            g, input, dim, correction, keepdim
+        )
+    },
 )
 def _var(input, dim, correction, keepdim):
     own = input._value.spec
@@ -117,8 +125,9 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 
 @operator(
     derivative={
-        "input": lambda g, input, out, dim, keepdim: spread(g, input, dim, keepdim)
-        * exp(input - spread(out, input, dim, keepdim))
+        "input": lambda g, input, out, dim, keepdim: (
+            spread(g, input, dim, keepdim) * exp(input - spread(out, input, dim, keepdim))
+        )
     }
 )
 def logsumexp(input, dim, keepdim=False):
@@ -134,9 +143,21 @@ def logsumexp(input, dim, keepdim=False):
 
 NAMESPACES = {
     "torch": [
-        "nansum", "nanmean", "count_nonzero", "var", "std", "var_mean", "std_mean", "logsumexp",
+        "nansum",
+        "nanmean",
+        "count_nonzero",
+        "var",
+        "std",
+        "var_mean",
+        "std_mean",
+        "logsumexp",
     ],
     "method": [
-        "nansum", "nanmean", "count_nonzero", "var", "std", "logsumexp",
+        "nansum",
+        "nanmean",
+        "count_nonzero",
+        "var",
+        "std",
+        "logsumexp",
     ],
 }

@@ -25,7 +25,9 @@ def _shape(x):
 def _flat_places(shape, strides, offset):
     places = np.full(shape, offset, np.int64)
     for axis, (n, s) in enumerate(zip(shape, strides, strict=True)):
-        places = places + (np.arange(n) * s).reshape([-1 if i == axis else 1 for i in range(len(shape))])
+        places = places + (np.arange(n) * s).reshape(
+            [-1 if i == axis else 1 for i in range(len(shape))]
+        )
     return places
 
 
@@ -38,7 +40,9 @@ def _flat_places(shape, strides, offset):
     },
     view=View(
         strides=lambda shape, strides, offset0, size, stride, offset: (stride, offset),
-        write=lambda before, value, size, stride, offset: _write_strided(before, value, size, stride, offset),
+        write=lambda before, value, size, stride, offset: _write_strided(
+            before, value, size, stride, offset
+        ),
         absolute=True,
     ),
 )
@@ -92,14 +96,18 @@ def as_strided(input, size, stride, storage_offset=None):
 
 @operator(
     name="Diagonal",
-    derivative={"input": lambda g, call, offset, dim1, dim2: _diagonal_into(
-        g, call.in_specs[0].shape, offset, dim1, dim2
-    )},
+    derivative={
+        "input": lambda g, call, offset, dim1, dim2: _diagonal_into(
+            g, call.in_specs[0].shape, offset, dim1, dim2
+        )
+    },
     view=View(
         strides=lambda shape, strides, at, offset, dim1, dim2: _diagonal_layout(
             shape, strides, at, offset, dim1, dim2
         ),
-        write=lambda before, value, offset, dim1, dim2: _write_diagonal(before, value, offset, dim1, dim2),
+        write=lambda before, value, offset, dim1, dim2: _write_diagonal(
+            before, value, offset, dim1, dim2
+        ),
     ),
 )
 def _diagonal(input, offset: int, dim1: int, dim2: int):
@@ -117,7 +125,12 @@ def _diagonal_layout(shape, strides, at, offset, dim1, dim2):
 
 
 def _diagonal_size(shape, offset, dim1, dim2):
-    return max(0, min(shape[dim1], shape[dim2] - offset) if offset >= 0 else min(shape[dim1] + offset, shape[dim2]))
+    return max(
+        0,
+        min(shape[dim1], shape[dim2] - offset)
+        if offset >= 0
+        else min(shape[dim1] + offset, shape[dim2]),
+    )
 
 
 def _diagonal_places(input, offset, dim1, dim2):
@@ -165,10 +178,12 @@ def _unfold_layout(shape, strides, offset, axis, size, step):
 
 @operator(
     name="Unfold",
-    derivative={"input": lambda g, call, axis, size, step: _fold(g, call.in_specs[0].shape, axis, size, step)},
-    view=View(
-        strides=_unfold_layout, write=lambda *args: _write_windows(*args), overlapping=True
-    ),
+    derivative={
+        "input": lambda g, call, axis, size, step: _fold(
+            g, call.in_specs[0].shape, axis, size, step
+        )
+    },
+    view=View(strides=_unfold_layout, write=lambda *args: _write_windows(*args), overlapping=True),
 )
 def _unfold(input, axis: int, size: int, step: int):
     shape = _shape(input)
@@ -191,7 +206,10 @@ def _write_windows(before, value, axis, size, step):
     return _put_windows(before, value, axis, size, step, "set")
 
 
-@operator(name="UnfoldBackward", derivative={"value": lambda g, axis, size, step: _unfold(g, axis, size, step)})
+@operator(
+    name="UnfoldBackward",
+    derivative={"value": lambda g, axis, size, step: _unfold(g, axis, size, step)},
+)
 def _fold(value, shape: tuple, axis: int, size: int, step: int):
     if not shape:
         return kit.reshape(value, ())
@@ -217,9 +235,7 @@ def unfold(input, dimension, size, step):
     axis = kit.axis_of(dimension, len(shape))
     n = shape[axis] if shape else 1
     if size > n:
-        raise RuntimeError(
-            f"maximum size for tensor at dimension {axis} is {n} but size is {size}"
-        )
+        raise RuntimeError(f"maximum size for tensor at dimension {axis} is {n} but size is {size}")
     if step <= 0:
         raise RuntimeError(f"step is {step} but must be > 0")
     return _unfold(input, axis, size, step)
@@ -227,9 +243,12 @@ def unfold(input, dimension, size, step):
 
 NAMESPACES = {
     "torch": [
-        "as_strided", "diagonal",
+        "as_strided",
+        "diagonal",
     ],
     "method": [
-        "as_strided", "diagonal", "unfold",
+        "as_strided",
+        "diagonal",
+        "unfold",
     ],
 }

@@ -68,5 +68,4 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     return _vector_norm(x, (float(ord),), dim, keepdim, dtype)
 
 
-NAMESPACES = {
-}
+NAMESPACES = {}

@@ -50,8 +50,8 @@ class Recorder:
     """
 
     __slots__ = (
-        "budget", "busy", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock", "running", "runs",
-        "thread", "values",
+        "budget", "busy", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock",
+        "running", "runs", "thread", "values",
     )  # fmt: skip
 
     def __init__(self):

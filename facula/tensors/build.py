@@ -102,6 +102,8 @@ def _converted(array: np.ndarray, own: dtype) -> np.ndarray:
         if array.dtype.kind == "c" and own.category < dtypes.COMPLEX:
             if own.category == dtypes.BOOL:
                 return array.astype(np.bool_)
-            raise RuntimeError("value cannot be converted to type without overflow: complex to real")
+            raise RuntimeError(
+                "value cannot be converted to type without overflow: complex to real"
+            )
         array = array.astype(own.numpy)
     return round_to_bfloat16(array) if own is dtypes.bfloat16 else array

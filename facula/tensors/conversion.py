@@ -133,7 +133,13 @@ def root_view(tensor):
         return base if not base._alias.chain else root_view(base)
     made = wrap(alias.storage.value or Value(alias.storage.spec))
     made._alias = Alias(
-        alias.storage, (), None, 0, contiguous_strides(alias.storage.spec.shape), 0, alias.storage.version
+        alias.storage,
+        (),
+        None,
+        0,
+        contiguous_strides(alias.storage.spec.shape),
+        0,
+        alias.storage.version,
     )
     return made
 
@@ -241,7 +247,9 @@ def text(tensor) -> str:
         default_dtype=dtypes.default_float().name,
         requires_grad=node is not None,
         grad_fn_name=name,
-        class_name="tensor" if type(tensor).__name__ in ("Tensor", "Parameter") else type(tensor).__name__,
+        class_name="tensor"
+        if type(tensor).__name__ in ("Tensor", "Parameter")
+        else type(tensor).__name__,
     )
 
 
@@ -315,7 +323,13 @@ def as_subclass(tensor, cls):
     tensor._sync()
     made._value = tensor._value
     made._alias = Alias(
-        alias.storage, alias.chain, alias.base, alias.depth, alias.strides, alias.offset, alias.seen,
+        alias.storage,
+        alias.chain,
+        alias.base,
+        alias.depth,
+        alias.strides,
+        alias.offset,
+        alias.seen,
         alias.made,
     )
     made._node, made._nr, made._grad = tensor._node, tensor._nr, None

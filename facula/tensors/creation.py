@@ -78,7 +78,16 @@ def _filled(value, size, dtype, device, requires_grad):
     return finish(_full(size, value, dtype or dtypes.default_float()), device, requires_grad)
 
 
-def zeros(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, **named):
+def zeros(
+    *size,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    **named,
+):
     """A tensor of zeros.
 
     >>> import facula as torch
@@ -90,7 +99,16 @@ def zeros(*size, out=None, dtype=None, layout=None, device=None, pin_memory=Fals
     return made if out is None else out.resize_(made.shape).copy_(made)
 
 
-def ones(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, **named):
+def ones(
+    *size,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    pin_memory=False,
+    requires_grad=False,
+    **named,
+):
     """A tensor of ones."""
     made = _filled(1.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
     return made if out is None else out.resize_(made.shape).copy_(made)
@@ -115,7 +133,9 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
 
 
 def _like(value):
-    def make(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
+    def make(
+        input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None
+    ):
         own = input._value.spec
         return finish(_full(own.shape, value, dtype or own.dtype), device, requires_grad)
 
@@ -127,16 +147,29 @@ ones_like = _like(1.0)
 empty_like = _like(0.0)
 
 
-def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
+def full_like(
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+):
     """A tensor of the input's shape and dtype filled with one value."""
     own = input._value.spec
     check_number(fill_value, dtype or own.dtype)
     return finish(_full(own.shape, fill_value, dtype or own.dtype), device, requires_grad)
 
 
-def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def empty_strided(
+    size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
     """An empty tensor with given strides."""
-    room = 1 + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)]) if math.prod(size) else 0
+    room = (
+        1 + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)]) if math.prod(size) else 0
+    )
     made = _filled(0.0, (room,), dtype, device, False).as_strided(size, stride)
     return finish(made.detach(), None, requires_grad)
 
@@ -178,7 +211,9 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
     """A 0-d tensor of the default dtype."""
-    return tensor(s, dtype=dtype or dtypes.default_float(), device=device, requires_grad=requires_grad)
+    return tensor(
+        s, dtype=dtype or dtypes.default_float(), device=device, requires_grad=requires_grad
+    )
 
 
 def _number(x):
@@ -229,13 +264,21 @@ def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=F
         start, end = 0, start
     count = math.floor((end - start) / step) + 1
     own = dtype or dtypes.default_float()
-    return finish(adopt((start + np.arange(count) * step).astype(own.numpy), own), device, requires_grad)
+    return finish(
+        adopt((start + np.arange(count) * step).astype(own.numpy), own), device, requires_grad
+    )
 
 
-def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+def linspace(
+    start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False
+):
     """``steps`` equally spaced numbers from start to end, both included."""
     start, end = _number(start), _number(end)
-    own = dtype or (dtypes.complex64 if isinstance(start, complex) or isinstance(end, complex) else dtypes.default_float())
+    own = dtype or (
+        dtypes.complex64
+        if isinstance(start, complex) or isinstance(end, complex)
+        else dtypes.default_float()
+    )
     values = _linspace(start, end, steps, own)
     return finish(_rounded(adopt(values, own)), device, requires_grad)
 
@@ -256,7 +299,9 @@ def _linspace(start, end, steps, own):
     half = steps // 2
     # The product and sum are fused in PyTorch's kernels: form them wider and round once.
     wide = np.complex128 if work.kind == "c" else np.float64 if work == np.float32 else work
-    up = (wide.type if isinstance(wide, np.dtype) else wide)(first) + i.astype(wide) * np.asarray(step, wide)
+    up = (wide.type if isinstance(wide, np.dtype) else wide)(first) + i.astype(wide) * np.asarray(
+        step, wide
+    )
     down = np.asarray(last, wide) - (steps - 1 - i).astype(wide) * np.asarray(step, wide)
     return np.where(i < half, up, down).astype(work).astype(own.numpy)
 
@@ -264,14 +309,18 @@ def _linspace(start, end, steps, own):
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
     """``steps`` numbers from base**start to base**end, equally spaced in the exponent."""
     own = dtype or dtypes.default_float()
-    values = np.power(float(base), np.linspace(_number(start), _number(end), steps)).astype(own.numpy)
+    values = np.power(float(base), np.linspace(_number(start), _number(end), steps)).astype(
+        own.numpy
+    )
     return finish(_rounded(adopt(values, own)), device, requires_grad)
 
 
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
     """The identity matrix, n x m."""
     own = dtype or dtypes.default_float()
-    return finish(adopt(np.eye(n, n if m is None else m).astype(own.numpy), own), device, requires_grad)
+    return finish(
+        adopt(np.eye(n, n if m is None else m).astype(own.numpy), own), device, requires_grad
+    )
 
 
 def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):

@@ -176,22 +176,57 @@ def zero_(self):
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     """A tensor of the data with this tensor's dtype."""
-    return creation.tensor(data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return creation.tensor(
+        data, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def _new(make):
-    def method(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False, **named):
-        return make(*size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad, **named)
+    def method(
+        self,
+        *size,
+        dtype=None,
+        device=None,
+        requires_grad=False,
+        layout=None,
+        pin_memory=False,
+        **named,
+    ):
+        return make(
+            *size, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad, **named
+        )
 
     return method
 
 
-def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+def new_full(
+    self,
+    size,
+    fill_value,
+    *,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+    layout=None,
+    pin_memory=False,
+):
     """A tensor of one value with this tensor's dtype."""
-    return creation.full(size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad)
+    return creation.full(
+        size, fill_value, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
+    )
 
 
-def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def new_empty_strided(
+    self,
+    size,
+    stride,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """An empty tensor with given strides and this tensor's dtype."""
     return creation.empty_strided(
         size, stride, dtype=dtype or self.dtype, device=device, requires_grad=requires_grad
@@ -255,7 +290,10 @@ def map_(self, other, function):
     """Replace each element by ``function(own, other)``."""
     array = np.array(self._buffer())
     wide = np.broadcast_to(other._buffer(), array.shape)
-    values = [function(a, b) for a, b in zip(array.reshape(-1).tolist(), wide.reshape(-1).tolist(), strict=True)]
+    values = [
+        function(a, b)
+        for a, b in zip(array.reshape(-1).tolist(), wide.reshape(-1).tolist(), strict=True)
+    ]
     return write(self, adopt(np.asarray(values, array.dtype).reshape(array.shape), self.dtype))
 
 
@@ -383,7 +421,8 @@ OWN = {
     "zero_": zero_, "new_tensor": new_tensor, "new_zeros": _new(creation.zeros),
     "new_ones": _new(creation.ones), "new_empty": _new(creation.empty), "new_full": new_full,
     "new": new, "new_empty_strided": new_empty_strided, "fill_diagonal_": fill_diagonal_,
-    "as_strided_": _view_in_place(ops.as_strided, "as_strided"), "resize_": resize_, "resize_as_": resize_as_, "set_": set_, "type_as": type_as,
+    "as_strided_": _view_in_place(ops.as_strided, "as_strided"), "resize_": resize_,
+    "resize_as_": resize_as_, "set_": set_, "type_as": type_as,
     "apply_": apply_, "map_": map_, "to": conversion.to, "type": conversion.type_,
     "cpu": conversion.cpu, "cuda": conversion.cuda, "contiguous": conversion.contiguous,
     "clone": conversion.clone, "uniform_": random.uniform_, "normal_": random.normal_,
@@ -392,7 +431,8 @@ OWN = {
     "cauchy_": random.cauchy_, "log_normal_": random.log_normal_,
     "multinomial": random.multinomial, "to_sparse": sparse.to_sparse,
     "to_sparse_coo": sparse.to_sparse, "to_dense": sparse.to_dense,
-    "sparse_mask": sparse.sparse_mask, **sparse.OF_DENSE, "untyped_storage": storages.untyped_storage,
+    "sparse_mask": sparse.sparse_mask, **sparse.OF_DENSE,
+    "untyped_storage": storages.untyped_storage,
     "storage": storages.typed_storage, "_typed_storage": storages.typed_storage,
     "__dlpack__": dlpack.export, "__dlpack_device__": dlpack.device_of, **conversion.CONVERTERS,
 }  # fmt: skip

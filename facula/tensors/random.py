@@ -24,7 +24,7 @@ def _made(draw, size, dtype, device, requires_grad, generator):
 
 def _require_float(name, own):
     if own.category < dtypes.FLOAT:
-        raise RuntimeError(f'"{name}" not implemented for \'{own.legacy}\'')
+        raise RuntimeError(f"\"{name}\" not implemented for '{own.legacy}'")
 
 
 def rand(
@@ -64,7 +64,9 @@ def randint(
         low, high = 0, low
     low, high = int(low or 0), int(high)
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
     own = dtype or dtypes.int64
 
     def draw(stream, n, name):
@@ -73,7 +75,17 @@ def randint(
     return _made(draw, size_of((size,)), own, device, requires_grad, generator)
 
 
-def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def randperm(
+    n,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """The numbers 0 ... n-1 in random order."""
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got{n}")
@@ -82,28 +94,77 @@ def randperm(n, *, generator=None, out=None, dtype=None, layout=None, device=Non
     return finish(adopt(values.astype(own.numpy), own), device, requires_grad)
 
 
-def rand_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
+def rand_like(
+    input,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+):
     """Uniform numbers in [0, 1) in the input's shape and dtype."""
     own = input._value.spec
-    return rand(own.shape, generator=generator, dtype=dtype or own.dtype, device=device, requires_grad=requires_grad)
+    return rand(
+        own.shape,
+        generator=generator,
+        dtype=dtype or own.dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
-def randn_like(input, *, generator=None, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
+def randn_like(
+    input,
+    *,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    memory_format=None,
+):
     """Standard normal numbers in the input's shape and dtype."""
     own = dtype or input._value.spec.dtype
     made = input.detach().to(own)
     if not input.is_contiguous():
         made = input._like_layout(own)
         return finish(normal_(made, generator=generator), device, requires_grad)
-    return randn(input._value.spec.shape, generator=generator, dtype=own, device=device, requires_grad=requires_grad)
+    return randn(
+        input._value.spec.shape,
+        generator=generator,
+        dtype=own,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
-def randint_like(input, low, high=None, *, dtype=None, device=None, requires_grad=False, generator=None, memory_format=None, layout=None):
+def randint_like(
+    input,
+    low,
+    high=None,
+    *,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+    generator=None,
+    memory_format=None,
+    layout=None,
+):
     """Whole numbers in [low, high) in the input's shape and dtype."""
     if high is None:
         low, high = 0, low
     own = input._value.spec
-    return randint(low, high, own.shape, generator=generator, dtype=dtype or own.dtype, device=device, requires_grad=requires_grad)
+    return randint(
+        low,
+        high,
+        own.shape,
+        generator=generator,
+        dtype=dtype or own.dtype,
+        device=device,
+        requires_grad=requires_grad,
+    )
 
 
 # Fills: values go into memory in address order, whatever the order of the dimensions.
@@ -126,7 +187,9 @@ def uniform_(tensor, a=0.0, b=1.0, *, generator=None, **named):
     a, b = named.get("from", a), named.get("to", b)
     _require_float("uniform_", tensor._value.spec.dtype)
     if a > b:
-        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}")
+        raise RuntimeError(
+            f"uniform_ expects to return a [from, to) range, but found from={a} > to={b}"
+        )
     return _fill(tensor, lambda s, n, d: streams.uniform(s, n, d, a, b), generator)
 
 
@@ -152,7 +215,9 @@ def random_(tensor, *args, generator=None, **named):
     if high is None:
         return _fill(tensor, lambda s, n, d: streams.random_from(s, n, low, None, d), generator)
     if low >= high:
-        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+        raise RuntimeError(
+            f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
+        )
     return _fill(tensor, lambda s, n, d: streams.randint(s, n, low, high, d), generator)
 
 
@@ -205,7 +270,17 @@ def log_normal_(tensor, mean=1.0, std=2.0, *, generator=None):
     return _fill(tensor, lambda s, n, d: streams.log_normal(s, n, d, mean, std), generator)
 
 
-def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, device=None, requires_grad=False):
+def normal(
+    mean,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+):
     """Normal numbers with given means and standard deviations (numbers or tensors)."""
     if isinstance(mean, TensorBase) or isinstance(std, TensorBase):
         return _normal_of_tensors(mean, std, generator)
@@ -218,7 +293,9 @@ def _normal_of_tensors(mean, std, generator):
         own = mean._value.spec
         made = adopt(np.zeros(own.shape, own.dtype.numpy), own.dtype)
         return normal_(made, 0.0, std, generator=generator) + mean
-    shape = np.broadcast_shapes(std._value.spec.shape, getattr(getattr(mean, "_value", None), "spec", std._value.spec).shape)
+    shape = np.broadcast_shapes(
+        std._value.spec.shape, getattr(getattr(mean, "_value", None), "spec", std._value.spec).shape
+    )
     own = std._value.spec
     made = adopt(np.zeros(shape, own.dtype.numpy), own.dtype)
     noise = normal_(made, generator=generator) * std
@@ -246,11 +323,15 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and num_samples > own.shape[-1]:
-        raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+        raise RuntimeError(
+            "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        )
     array = np.asarray(input._buffer())
     if not np.all(np.isfinite(array)) or np.min(array, initial=0) < 0:
         raise RuntimeError("probability tensor contains either `inf`, `nan` or element < 0")
     if np.any(np.sum(array, -1) <= 0):
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
-    found = streams.multinomial(stream_of(generator), array, own.dtype.name, num_samples, replacement)
+    found = streams.multinomial(
+        stream_of(generator), array, own.dtype.name, num_samples, replacement
+    )
     return adopt(np.ascontiguousarray(found, np.int64))

@@ -28,7 +28,9 @@ def compare(got, want):
     elif hasattr(want, "detach"):
         assert str(got.dtype) == str(want.dtype)
         assert tuple(got.shape) == tuple(want.shape)
-        np.testing.assert_allclose(np.asarray(got.detach().tolist()), np.asarray(want.detach().tolist()), 1e-5, 1e-6)
+        np.testing.assert_allclose(
+            np.asarray(got.detach().tolist()), np.asarray(want.detach().tolist()), 1e-5, 1e-6
+        )
     else:
         assert got == want
 
@@ -96,11 +98,15 @@ def test_second_order():
         lambda t: t.ones(2).backward(),
         lambda t: t.ones(2, requires_grad=True).backward(),
         lambda t: t.ones(2, dtype=t.int64, requires_grad=True),
-        lambda t: (lambda y: (y.backward(), y.backward()))((t.ones(1, requires_grad=True) ** 2).sum()),
+        lambda t: (lambda y: (y.backward(), y.backward()))(
+            (t.ones(1, requires_grad=True) ** 2).sum()
+        ),
         lambda t: t.ones(2, requires_grad=True).add_(1),
         lambda t: t.ones(2, requires_grad=True)[0].add_(1),
         lambda t: t.ones(2, requires_grad=True).numpy(),
-        lambda t: t.autograd.grad(t.ones(1, requires_grad=True).sum(), t.ones(1, requires_grad=True)),
+        lambda t: t.autograd.grad(
+            t.ones(1, requires_grad=True).sum(), t.ones(1, requires_grad=True)
+        ),
         lambda t: (t.ones(2, requires_grad=True) * 2).backward(t.ones(3)),
         lambda t: t.ones(2).register_hook(print),
         lambda t: setattr(t.ones(2, requires_grad=True), "grad", t.ones(3)),
@@ -331,7 +337,10 @@ def test_jacobian_and_friends():
         g = lambda x: (x**3).sum()  # noqa: E731
         A = t.autograd.functional
         return (
-            A.jacobian(f, x), A.hessian(g, x), A.vjp(f, x, t.ones(2)), A.jvp(f, x, t.ones(2, 2)),
+            A.jacobian(f, x),
+            A.hessian(g, x),
+            A.vjp(f, x, t.ones(2)),
+            A.jvp(f, x, t.ones(2, 2)),
             A.hvp(g, x, t.ones(2, 2)),
         )
 

@@ -65,9 +65,7 @@ def test_inferred_spec_is_what_is_computed(primitive, own):
 )
 def test_narrow_floats_agree_with_double_precision(primitive, own):
     rng = np.random.default_rng(1)
-    narrow = [
-        sample(rng, (200,), own, primitive.domain) for _ in range(primitive.arity)
-    ]
+    narrow = [sample(rng, (200,), own, primitive.domain) for _ in range(primitive.arity)]
     specs = [spec((200,), own)] * len(narrow)
     _, got = run(primitive, narrow, specs, {})
     wide = [a.astype(np.float64) for a in narrow]

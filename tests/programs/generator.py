@@ -171,7 +171,11 @@ class Generator:
                 self._settle(name, self.env[name], line, ())
         for name in line.new:
             value = self.env[name]
-            if "autograd.grad" in line.text and isinstance(value, torch.Tensor) and value._is_view():
+            if (
+                "autograd.grad" in line.text
+                and isinstance(value, torch.Tensor)
+                and value._is_view()
+            ):
                 self.foreign.add(self.home[name])
         if ".abs()" in line.text and any(self._complex(n) for n in read):
             line.inexact = True
@@ -200,7 +204,11 @@ class Generator:
         address = value.untyped_storage().data_ptr()
         home = self._home_of(address, name)
         self.home[name] = home
-        shared = read if "deepcopy" in line.text else [n for n in read if self.home.get(n) == home and n in self.tensors]
+        shared = (
+            read
+            if "deepcopy" in line.text
+            else [n for n in read if self.home.get(n) == home and n in self.tensors]
+        )
         if shared:
             known = all(n in self.strided for n in shared)
         else:
@@ -242,7 +250,11 @@ class Generator:
             value = self.env[name].detach()
             if value.is_complex():
                 value = torch.view_as_real(value.resolve_conj())
-            if value.numel() and value.is_floating_point() and not bool((value.abs() < LARGEST).all()):
+            if (
+                value.numel()
+                and value.is_floating_point()
+                and not bool((value.abs() < LARGEST).all())
+            ):
                 return False
         return True
 

@@ -10,7 +10,9 @@ def differentiable(t) -> bool:
 
 
 def require(g) -> Line | None:
-    a = g.tensor(lambda t: t.is_leaf and (t.is_floating_point() or t.is_complex() or g.chance(0.02)))
+    a = g.tensor(
+        lambda t: t.is_leaf and (t.is_floating_point() or t.is_complex() or g.chance(0.02))
+    )
     if a is None or not g.alone(a) or g.value(a).numel() == 0:
         return None  # PyTorch makes leaves of views that exist already
     return Line(f"{a}.requires_grad_()", "requires_grad_")
@@ -23,7 +25,15 @@ def _scalar(g, a) -> str:
         return f"{a}.abs().sum()" if g.chance(0.3) else f"torch.view_as_real({a}).sum()"
     if t.dim() == 0 and g.chance(0.5):
         return a
-    return g.pick([f"{a}.sum()", f"({a} * {a}).sum()", f"{a}.mean()", f"({a} * 0.5).sum()", f"(2 * {a} + 1).mean()"])
+    return g.pick(
+        [
+            f"{a}.sum()",
+            f"({a} * {a}).sum()",
+            f"{a}.mean()",
+            f"({a} * 0.5).sum()",
+            f"(2 * {a} + 1).mean()",
+        ]
+    )
 
 
 def backward(g) -> Line | None:
@@ -77,7 +87,14 @@ def reset(g) -> Line | None:
     a = g.tensor(lambda t: t.is_leaf and t.grad is not None)
     if a is None:
         return None
-    text = g.pick([f"{a}.grad = None", f"{a}.grad.zero_()", f"{a}.grad.mul_(0.5)", f"{a}.grad = torch.ones_like({a})"])
+    text = g.pick(
+        [
+            f"{a}.grad = None",
+            f"{a}.grad.zero_()",
+            f"{a}.grad.mul_(0.5)",
+            f"{a}.grad = torch.ones_like({a})",
+        ]
+    )
     return Line(text, "grad set")
 
 
@@ -93,7 +110,9 @@ def step(g) -> Line | None:
 def read_grad(g) -> Line | None:
     a = g.tensor(lambda t: t.is_leaf and t.grad is not None)
     name = g.name()
-    return a and Line(f"{name} = {a}.grad{g.pick(['', ' * 2', '.clone()'])}", "read grad", (name,), inexact=True)
+    return a and Line(
+        f"{name} = {a}.grad{g.pick(['', ' * 2', '.clone()'])}", "read grad", (name,), inexact=True
+    )
 
 
 def hook(g) -> Line | None:

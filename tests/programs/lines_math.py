@@ -68,12 +68,16 @@ def unary(g) -> Line | None:
     kind = g.integer(0, 9)
     if kind <= 3:
         a = g.tensor(real)
-        return a and Line(f"{name} = {g.pick(SMOOTH)}({a})", "smooth", (name,), inexact=True, names=True)
+        return a and Line(
+            f"{name} = {g.pick(SMOOTH)}({a})", "smooth", (name,), inexact=True, names=True
+        )
     if kind <= 6:
         function = g.pick(EXACT)
         a = g.tensor()
         rounded = function == "F.leaky_relu" or g.value(a).is_complex()
-        return Line(f"{name} = {function}({a})", "exact unary", (name,), inexact=rounded, names=True)
+        return Line(
+            f"{name} = {function}({a})", "exact unary", (name,), inexact=rounded, names=True
+        )
     if kind == 7:
         a = g.tensor(real, exact=True)
         return a and Line(f"{name} = {g.pick(STEPS)}({a})", "steps", (name,), names=True)
@@ -112,7 +116,9 @@ def binary(g) -> Line | None:
     complex_ = g.value(a).is_complex() or (g.value(b).is_complex() if not scalar else "j" in b)
     inexact = complex_ and op in "*/"
     if op == "/":
-        a_text, b_text = (a, f"({b}.abs() + 1)") if not scalar else (a, g.pick(["2", "4.0", "0.5", "3", "-8"]))
+        a_text, b_text = (
+            (a, f"({b}.abs() + 1)") if not scalar else (a, g.pick(["2", "4.0", "0.5", "3", "-8"]))
+        )
         return Line(f"{name} = {a_text} / {b_text}", "div", (name,), inexact=inexact, names=True)
     if scalar and g.chance(0.4):
         a, b = b, a
@@ -142,12 +148,16 @@ def binary_rare(g) -> Line | None:
         other = g.number() if g.chance(0.4) else b
         return Line(f"{name} = {a} {op} {other}", "comparison", (name,))
     if kind == 2:
-        function = g.pick(["maximum", "minimum", "fmod", "logical_and", "logical_or", "logical_xor", "atan2"])
+        function = g.pick(
+            ["maximum", "minimum", "fmod", "logical_and", "logical_or", "logical_xor", "atan2"]
+        )
         if function == "fmod":
             if g.value(b).is_complex():
                 return None
             b = f"({b}.abs() + 1)"
-        return Line(f"{name} = torch.{function}({a}, {b})", function, (name,), inexact=function == "atan2")
+        return Line(
+            f"{name} = torch.{function}({a}, {b})", function, (name,), inexact=function == "atan2"
+        )
     if kind == 3:
         op = g.pick(["&", "|", "^"])
         return Line(f"{name} = {a} {op} {b}", "bitwise", (name,))
@@ -192,32 +202,48 @@ def reduction(g) -> Line | None:
         a = g.tensor(lambda t: t.numel() > 0 and real(t), exact=True)
         if a is None:
             return None
-        function = g.pick(["amax", "amin", "max", "min", "argmax", "argmin", "all", "any", "count_nonzero"])
+        function = g.pick(
+            ["amax", "amin", "max", "min", "argmax", "argmin", "all", "any", "count_nonzero"]
+        )
         if function == "count_nonzero":
             return Line(f"{name} = torch.count_nonzero({a})", function, (name,))
         if function in ("max", "min"):
             i = g.name()
             dim = dims_of(g, a)
-            return Line(f"{name}, {i} = torch.{function}({distinct(a)}, {dim})", function, (name, i))
+            return Line(
+                f"{name}, {i} = torch.{function}({distinct(a)}, {dim})", function, (name, i)
+            )
         if "arg" in function:
-            return Line(f"{name} = torch.{function}({distinct(a)}, {dims_of(g, a)})", function, (name,))
-        return Line(f"{name} = {_reduced(g, a, function, 'a' == function[0] and function[1] == 'm')}", function, (name,))
+            return Line(
+                f"{name} = torch.{function}({distinct(a)}, {dims_of(g, a)})", function, (name,)
+            )
+        return Line(
+            f"{name} = {_reduced(g, a, function, 'a' == function[0] and function[1] == 'm')}",
+            function,
+            (name,),
+        )
     if kind == 4:
         a = g.tensor(lambda t: plain(t) and t.numel() > 0)
         if a is None:
             return None
-        text = g.pick([f"torch.softmax({a}, -1)", f"F.log_softmax({a}, -1)", f"torch.logsumexp({a}, -1)"])
+        text = g.pick(
+            [f"torch.softmax({a}, -1)", f"F.log_softmax({a}, -1)", f"torch.logsumexp({a}, -1)"]
+        )
         return Line(f"{name} = {text}", "softmax", (name,), inexact=True)
     if kind == 5:
         a = g.tensor(lambda t: t.numel() > 0)
         function = g.pick(["cumsum", "cumprod"])
-        return a and Line(f"{name} = torch.{function}({a}, {dims_of(g, a)})", function, (name,), inexact=True)
+        return a and Line(
+            f"{name} = torch.{function}({a}, {dims_of(g, a)})", function, (name,), inexact=True
+        )
     a = g.tensor(lambda t: real(t) and t.numel() > 0 and t.dim() > 0, exact=True)
     if a is None:
         return None
     if g.chance(0.5) or g.value(a).dtype == torch.bool:
         i = g.name()
-        return Line(f"{name}, {i} = torch.sort({a}, dim={dims_of(g, a)}, stable=True)", "sort", (name, i))
+        return Line(
+            f"{name}, {i} = torch.sort({a}, dim={dims_of(g, a)}, stable=True)", "sort", (name, i)
+        )
     return Line(f"{name} = torch.topk({distinct(a)}, 1, dim={dims_of(g, a)})[0]", "topk", (name,))
 
 
@@ -240,12 +266,20 @@ def product(g) -> Line | None:
 
     def fits(t):
         inner = t.shape[-2] if t.dim() > 1 else t.shape[0] if t.dim() else -1
-        return (t.dtype == own or (t.numel() > 0 and g.chance(0.02))) and (inner == n or g.chance(0.02)) and t.dim() <= 3
+        return (
+            (t.dtype == own or (t.numel() > 0 and g.chance(0.02)))
+            and (inner == n or g.chance(0.02))
+            and t.dim() <= 3
+        )
 
     b = g.tensor(fits)
     name = g.name()
     if b is None:
-        return Line(f"{name} = {a} @ {a}.t()", "matmul", (name,), inexact=True) if g.value(a).dim() == 2 else None
+        return (
+            Line(f"{name} = {a} @ {a}.t()", "matmul", (name,), inexact=True)
+            if g.value(a).dim() == 2
+            else None
+        )
     text = g.pick([f"{a} @ {b}", f"torch.matmul({a}, {b})"])
     return Line(f"{name} = {text}", "matmul", (name,), inexact=True)
 
@@ -258,8 +292,17 @@ def joined(g) -> Line | None:
     name = g.name()
     same = g.tensor(lambda t: t.shape == shape) if not g.chance(0.03) else g.tensor()
     if g.chance(0.3):
-        return Line(f"{name} = torch.stack([{a}, {same}], {g.integer(0, len(shape))})", "stack", (name,), names=True)
-    b = g.tensor(lambda t: t.dim() == len(shape) and t.shape[1:] == shape[1:]) if g.chance(0.5) else same
+        return Line(
+            f"{name} = torch.stack([{a}, {same}], {g.integer(0, len(shape))})",
+            "stack",
+            (name,),
+            names=True,
+        )
+    b = (
+        g.tensor(lambda t: t.dim() == len(shape) and t.shape[1:] == shape[1:])
+        if g.chance(0.5)
+        else same
+    )
     return Line(f"{name} = torch.cat([{a}, {b}, {a}], 0)", "cat", (name,), names=True)
 
 
@@ -273,10 +316,17 @@ def gathered(g) -> Line | None:
     kind = g.integer(0, 4)
     shape = tuple(g.value(a).shape)
     if kind == 0:
-        return Line(f"{name} = torch.index_select({a}, 0, torch.tensor({index}))", "index_select", (name,), names=True)
+        return Line(
+            f"{name} = torch.index_select({a}, 0, torch.tensor({index}))",
+            "index_select",
+            (name,),
+            names=True,
+        )
     if kind == 1:
         text = f"torch.gather({a}, 0, torch.randint(0, {n}, {shape}))"
-        return Line(f"torch.manual_seed({g.integer(0, 9)}); {name} = {text}", "gather", (name,), names=True)
+        return Line(
+            f"torch.manual_seed({g.integer(0, 9)}); {name} = {text}", "gather", (name,), names=True
+        )
     if kind == 2:
         return Line(f"{name} = torch.take({a}, torch.tensor({index}))", "take", (name,))
     if kind == 3:
@@ -301,7 +351,9 @@ def advanced(g) -> Line | None:
 def advanced_index(g, a) -> str:
     """An index with at least one list, tensor or mask."""
     shape = g.value(a).shape
-    mask = g.tensor(lambda t: t.dtype == torch.bool and 0 < t.dim() and t.shape == shape[: t.dim()], exact=True)
+    mask = g.tensor(
+        lambda t: t.dtype == torch.bool and 0 < t.dim() and t.shape == shape[: t.dim()], exact=True
+    )
     if mask is not None and g.chance(0.4):
         return mask
     if g.chance(0.15) and not g.tensors[a] and not g.value(a).is_complex():
@@ -312,8 +364,22 @@ def advanced_index(g, a) -> str:
     first = f"torch.tensor({places})" if g.chance(0.5) else repr(places)
     if len(shape) == 1 or g.chance(0.5):
         return first
-    rest = g.pick([":", "0", "None", "...", f"{[g.integer(0, shape[1] - 1) for _ in range(count)]}", "::2", "-1:"])
-    parts = [first, rest] if g.chance(0.7) else [rest, first.replace("-", "") if shape[1] > top else first]
+    rest = g.pick(
+        [
+            ":",
+            "0",
+            "None",
+            "...",
+            f"{[g.integer(0, shape[1] - 1) for _ in range(count)]}",
+            "::2",
+            "-1:",
+        ]
+    )
+    parts = (
+        [first, rest]
+        if g.chance(0.7)
+        else [rest, first.replace("-", "") if shape[1] > top else first]
+    )
     return ", ".join(parts)
 
 
@@ -365,12 +431,16 @@ def chunk_of_text(g) -> Line | None:
         a = g.tensor(lambda t: t.numel() == 1 and real(t), exact=True)
         return a and Line(f"{name} = torch.tensor({a}.item()) + 1", "item", (name,))
     if kind == 1:
-        a = g.tensor(lambda t: t.numel() > 0 and t.dtype in (torch.float32, torch.int64), exact=True)
+        a = g.tensor(
+            lambda t: t.numel() > 0 and t.dtype in (torch.float32, torch.int64), exact=True
+        )
         b = g.tensor()
         return a and Line(f"{name} = {b} + 1 if {a}.sum() > 0 else {b} - 1", "branch", (name,))
     if kind == 2:
         a = g.tensor(exact=True)
-        return a and Line(f"{name} = torch.tensor({a}.tolist(), dtype={a}.dtype)", "tolist", (name,))
+        return a and Line(
+            f"{name} = torch.tensor({a}.tolist(), dtype={a}.dtype)", "tolist", (name,)
+        )
     if kind == 3:
         a = g.tensor(lambda t: t.dim() > 0 and 0 < t.shape[0] and floating(t))
         return a and Line(f"{name} = sum(_ * 0.5 for _ in {a})", "iteration", (name,), inexact=True)

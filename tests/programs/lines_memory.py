@@ -99,10 +99,17 @@ def filled(g) -> Line | None:
     if a is None:
         return None
     t = g.value(a)
-    text = g.pick([f"{a}.zero_()", f"{a}.fill_({g.number(t.dtype)})", f"{a}.copy_({g.number(t.dtype)})"])
+    text = g.pick(
+        [f"{a}.zero_()", f"{a}.fill_({g.number(t.dtype)})", f"{a}.copy_({g.number(t.dtype)})"]
+    )
     if "copy_" in text:
         b = partner(g, a)
-        if b is None or not apart(g, a, b) or not _may_convert(g, b, t.dtype) or g.value(b).dim() > t.dim():
+        if (
+            b is None
+            or not apart(g, a, b)
+            or not _may_convert(g, b, t.dtype)
+            or g.value(b).dim() > t.dim()
+        ):
             return None
         text = f"{a}.copy_({b})"
     return line(a, text, text.split(".")[1].split("(")[0])
@@ -136,15 +143,42 @@ def functions(g) -> Line | None:
         if a is None:
             return None
         low = g.number(g.value(a).dtype)
-        return line(a, g.pick([f"{a}.clamp_({low}, 3)", f"{a}.clamp_(min={low})", f"{a}.clamp_max_(2)"]), "clamp_")
+        return line(
+            a,
+            g.pick([f"{a}.clamp_({low}, 3)", f"{a}.clamp_(min={low})", f"{a}.clamp_max_(2)"]),
+            "clamp_",
+        )
     if kind == 3:
         a = target(g, real)
         if a is None or g.noise(a):
             return None
-        return line(a, g.pick([f"{a}.neg_()", f"{a}.abs_()", f"F.relu({a}, inplace=True)", f"{a}.floor_()", f"{a}.relu_()"]), "exact in place")
+        return line(
+            a,
+            g.pick(
+                [
+                    f"{a}.neg_()",
+                    f"{a}.abs_()",
+                    f"F.relu({a}, inplace=True)",
+                    f"{a}.floor_()",
+                    f"{a}.relu_()",
+                ]
+            ),
+            "exact in place",
+        )
     a = target(g, lambda t: t.is_floating_point())
-    text = g.pick(["pow_(2)", "square_()", "lerp_({b}, 0.5)", "addcmul_({b}, {b}, value=0.5)", "cumsum_(0)", "exp_()"])
-    if a is None or (text == "exp_()" and float(g.value(a).detach().max() if g.value(a).numel() else 0) > 4):
+    text = g.pick(
+        [
+            "pow_(2)",
+            "square_()",
+            "lerp_({b}, 0.5)",
+            "addcmul_({b}, {b}, value=0.5)",
+            "cumsum_(0)",
+            "exp_()",
+        ]
+    )
+    if a is None or (
+        text == "exp_()" and float(g.value(a).detach().max() if g.value(a).numel() else 0) > 4
+    ):
         return None
     own = g.value(a)
     b = g.tensor(lambda t: t.shape == own.shape and t.dtype == own.dtype)
@@ -172,8 +206,10 @@ def item_set(g) -> Line | None:
 
         def fits(x):
             lead = n - x.dim()
-            return lead >= 0 and (x.dtype == own or not wide) and all(
-                m in (1, k) for m, k in zip(x.shape, shape[lead:], strict=True)
+            return (
+                lead >= 0
+                and (x.dtype == own or not wide)
+                and all(m in (1, k) for m, k in zip(x.shape, shape[lead:], strict=True))
             )
 
         b = g.tensor(fits)
@@ -238,7 +274,11 @@ def turned(g) -> Line | None:
         return None
     g.strided.discard(a)
     ndim = g.value(a).dim()
-    texts = [f"{a}.transpose_(0, {ndim - 1})", f"{a}.unsqueeze_({g.integer(0, ndim)})", f"{a}.squeeze_()"]
+    texts = [
+        f"{a}.transpose_(0, {ndim - 1})",
+        f"{a}.unsqueeze_({g.integer(0, ndim)})",
+        f"{a}.squeeze_()",
+    ]
     if ndim == 2:
         texts.append(f"{a}.t_()")
     text = g.pick(texts)
@@ -246,7 +286,13 @@ def turned(g) -> Line | None:
 
 
 def to_numpy(g) -> Line | None:
-    a = g.tensor(lambda t: t.dtype != torch.bfloat16 and not t.is_conj() and (not t.requires_grad or g.chance(0.05)))
+    a = g.tensor(
+        lambda t: (
+            t.dtype != torch.bfloat16
+            and not t.is_conj()
+            and (not t.requires_grad or g.chance(0.05))
+        )
+    )
     if a is None or a not in g.strided:
         return None
     name = g.name()
@@ -304,7 +350,14 @@ def data_set(g) -> Line | None:
     b = g.tensor(lambda x: x.shape == t.shape and x.dtype == t.dtype)
     if not apart(g, a, b):
         return None
-    text = g.pick([f"{a}.data.mul_(0.5)", f"{a}.data.copy_({b})", f"{a}.data[...] = 1.5", f"{a}.data = {b}.detach().clone()"])
+    text = g.pick(
+        [
+            f"{a}.data.mul_(0.5)",
+            f"{a}.data.copy_({b})",
+            f"{a}.data[...] = 1.5",
+            f"{a}.data = {b}.detach().clone()",
+        ]
+    )
     if "clone" in text and not (g.value(b).is_contiguous() and g.alone(a)):
         return None
     return Line(text, "data", writes=(a,))
@@ -316,7 +369,16 @@ def quiet(g) -> Line | None:
     if a is None:
         return None
     complex_ = g.value(a).is_complex()
-    text = g.pick([f"{a}.mul_(0.5)", f"{a} -= 0.25", f"{a}[...] = 0.5", f"{a}.add_(1)", f"{a}.zero_()", f"{a}.copy_({a}.flip(0) if {a}.dim() else {a} + 1)"])
+    text = g.pick(
+        [
+            f"{a}.mul_(0.5)",
+            f"{a} -= 0.25",
+            f"{a}[...] = 0.5",
+            f"{a}.add_(1)",
+            f"{a}.zero_()",
+            f"{a}.copy_({a}.flip(0) if {a}.dim() else {a} + 1)",
+        ]
+    )
     mode = g.pick(["no_grad", "no_grad", "inference_mode"] if False else ["no_grad"])
     return Line(f"with torch.{mode}():\n    {text}", "no_grad write", writes=(a,), inexact=complex_)
 

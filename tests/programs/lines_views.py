@@ -43,7 +43,12 @@ def reshaped(g) -> Line | None:
         size.append(g.pick([2, -1, -2]))
     name = g.name()
     if g.chance(0.2):
-        return line(name, g.pick([f"{a}.flatten()", f"torch.flatten({a}, 1)", f"{a}.ravel()"]), "flatten", False)
+        return line(
+            name,
+            g.pick([f"{a}.flatten()", f"torch.flatten({a}, 1)", f"{a}.ravel()"]),
+            "flatten",
+            False,
+        )
     return line(name, f"{a}.{function}({', '.join(map(str, size))})", function)
 
 
@@ -57,7 +62,11 @@ def permuted(g) -> Line | None:
     if kind == 1 and ndim <= 2:
         return line(name, f"{a}.t()", "t")
     if kind == 2:
-        return line(name, f"{a}.T", "T") if ndim == 2 else line(name, f"{a}.movedim(0, -1)", "movedim", ndim > 1)
+        return (
+            line(name, f"{a}.T", "T")
+            if ndim == 2
+            else line(name, f"{a}.movedim(0, -1)", "movedim", ndim > 1)
+        )
     one, two = g.integer(-ndim, ndim), g.integer(-ndim, max(ndim - 1, 0))
     return line(name, f"{a}.transpose({one}, {two})", "transpose")
 
@@ -72,7 +81,11 @@ def expanded(g) -> Line | None:
         shape = [g.integer(1, 3), *shape]
     name = g.name()
     if g.chance(0.2):
-        return line(name, f"torch.broadcast_to({a}, {tuple([abs(n) if n != -1 else 1 for n in shape])})", "broadcast_to")
+        return line(
+            name,
+            f"torch.broadcast_to({a}, {tuple([abs(n) if n != -1 else 1 for n in shape])})",
+            "broadcast_to",
+        )
     return line(name, f"{a}.expand({', '.join(map(str, shape))})", "expand") if shape else None
 
 
@@ -156,7 +169,12 @@ def parts(g) -> Line | None:
     if kind == 2:
         first = g.integer(0, n)
         new = (g.name(), g.name())
-        return Line(f"{', '.join(new)} = torch.split({a}, [{first}, {n - first}])", "split sizes", new, names=True)
+        return Line(
+            f"{', '.join(new)} = torch.split({a}, [{first}, {n - first}])",
+            "split sizes",
+            new,
+            names=True,
+        )
     new = (g.name(),)
     return Line(f"{new[0]} = {a}.chunk({g.integer(1, 3)})[0]", "chunk", new, names=True)
 
@@ -171,7 +189,9 @@ def strided(g) -> Line | None:
     rows, columns = g.integer(1, 3), g.integer(1, 3)
     stride = (g.pick([1, 2, columns]), 1)
     offset = g.integer(0, max(0, room - 1 - (rows - 1) * stride[0] - (columns - 1)))
-    return line(g.name(), f"torch.as_strided({a}, ({rows}, {columns}), {stride}, {offset})", "as_strided")
+    return line(
+        g.name(), f"torch.as_strided({a}, ({rows}, {columns}), {stride}, {offset})", "as_strided"
+    )
 
 
 def complex_parts(g) -> Line | None:

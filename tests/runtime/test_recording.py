@@ -29,7 +29,9 @@ def test_python_numbers_are_inputs_whatever_their_value():
 
     def step(i):
         a, b = [(0.5, 0.25), (0.1, 0.2), (0.0, 1.0), (1.0, 1.0), (0.3, 0.3), (2, 3)][i]
-        assert ((x * float(a) + float(b)) * (i + 2)).tolist() == pytest.approx([(a + b) * (i + 2)] * 3)
+        assert ((x * float(a) + float(b)) * (i + 2)).tolist() == pytest.approx(
+            [(a + b) * (i + 2)] * 3
+        )
 
     assert programs(step) == 0
 
@@ -132,7 +134,9 @@ def test_memory_stays_flat_when_nothing_is_ever_read():
 
 def test_an_error_stands_on_the_line_that_made_it():
     x = torch.ones(2, 3)
-    with pytest.raises(RuntimeError, match=r"size of tensor a \(3\) must match the size of tensor b \(2\)"):
+    with pytest.raises(
+        RuntimeError, match=r"size of tensor a \(3\) must match the size of tensor b \(2\)"
+    ):
         x + torch.ones(3, 2)
 
 

@@ -24,7 +24,9 @@ SCHEDULES = {
     "SequentialLR": lambda o: S.SequentialLR(
         o, [S.LinearLR(o, 0.1, 1.0, 20), S.ExponentialLR(o, 0.99)], [20]
     ),
-    "ChainedScheduler": lambda o: S.ChainedScheduler([S.ExponentialLR(o, 0.99), S.ConstantLR(o, 0.1, 5)]),
+    "ChainedScheduler": lambda o: S.ChainedScheduler(
+        [S.ExponentialLR(o, 0.99), S.ConstantLR(o, 0.1, 5)]
+    ),
 }
 
 
@@ -51,7 +53,9 @@ def test_a_thousand_steps_are_one_program(name):
     assert plans.count() == before
 
 
-@pytest.mark.parametrize("cls", ["Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam"])
+@pytest.mark.parametrize(
+    "cls", ["Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam"]
+)
 def test_adaptive_optimizers_under_a_schedule(cls):
     w = torch.nn.Parameter(torch.ones(3, 1))
     x = torch.ones(5, 3) * 1e-3

@@ -52,5 +52,3 @@ def test_a_pending_tensor_can_be_read_by_another_thread():
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=60
     )
     assert run.stdout.strip() == "[[3.0, 3.0, 3.0]] [4.0, 4.0, 4.0]", run.stdout + run.stderr
-
-

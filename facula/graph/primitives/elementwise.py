@@ -72,7 +72,9 @@ def _power(x, y):
         if x.dtype.kind == "i" and np.any(y < 0):
             whole = np.power(x, np.where(y < 0, 0, y))
             odd = np.where(y % 2 == 0, 1, x)
-            return np.where(y < 0, np.where(x == 1, 1, np.where(x == -1, odd, 0)), whole).astype(x.dtype)
+            return np.where(y < 0, np.where(x == 1, 1, np.where(x == -1, odd, 0)), whole).astype(
+                x.dtype
+            )
         return np.power(x, y)
     return np.power(x, y)
 

@@ -54,14 +54,19 @@ def _infer_broadcast(specs, params):
 
 
 broadcast = _movement(
-    "broadcast", _infer_broadcast, lambda p, x: np.broadcast_to(x, p["shape"]), "Repeat size-1 axes."
+    "broadcast",
+    _infer_broadcast,
+    lambda p, x: np.broadcast_to(x, p["shape"]),
+    "Repeat size-1 axes.",
 )
 
 
 def _infer_reshape(specs, params):
     out = spec(params["shape"], specs[0].dtype)
     if out.numel != specs[0].numel:
-        raise RuntimeError(f"shape '{list(params['shape'])}' is invalid for input of size {specs[0].numel}")
+        raise RuntimeError(
+            f"shape '{list(params['shape'])}' is invalid for input of size {specs[0].numel}"
+        )
     return out
 
 
@@ -76,7 +81,10 @@ permute = _movement(
 
 def _slices(params):
     return tuple(
-        [slice(*bounds) for bounds in zip(params["start"], params["stop"], params["step"], strict=True)]
+        [
+            slice(*bounds)
+            for bounds in zip(params["start"], params["stop"], params["step"], strict=True)
+        ]
     )
 
 
@@ -105,6 +113,7 @@ slice_update = _movement(
     _slice_update,
     "The first operand with a slice replaced by the second.",
 )
+
 
 def _window_slices(params, starts):
     """Slices of every axis; the axes in ``axes`` start at operands, the others at 0."""
@@ -152,7 +161,9 @@ def _pad(params, x, value):
     return out
 
 
-pad = _movement("pad", _infer_pad, _pad, "Add low/high (>= 0) elements of a 0-d value on each side.")
+pad = _movement(
+    "pad", _infer_pad, _pad, "Add low/high (>= 0) elements of a 0-d value on each side."
+)
 
 
 def _infer_concat(specs, params):

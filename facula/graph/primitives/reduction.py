@@ -30,12 +30,16 @@ def _axes(params):
 
 total = _reduce(
     "sum",
-    kinds.halves_in_float32(lambda p, x: np.asarray(np.add.reduce(x, axis=p["axes"], dtype=x.dtype))),
+    kinds.halves_in_float32(
+        lambda p, x: np.asarray(np.add.reduce(x, axis=p["axes"], dtype=x.dtype))
+    ),
     NUMERIC,
 )
 product = _reduce(
     "prod",
-    kinds.halves_in_float32(lambda p, x: np.asarray(np.multiply.reduce(x, axis=p["axes"], dtype=x.dtype))),
+    kinds.halves_in_float32(
+        lambda p, x: np.asarray(np.multiply.reduce(x, axis=p["axes"], dtype=x.dtype))
+    ),
     NUMERIC,
 )
 maximum = _reduce("max", lambda p, x: np.asarray(np.maximum.reduce(x, axis=p["axes"])), ORDERED)

@@ -23,7 +23,8 @@ WITHOUT_OUT = frozenset(
     """
     reshape permute transpose t squeeze unsqueeze flatten ravel unflatten narrow select
     unbind split split_with_sizes hsplit vsplit dsplit positive chunk tensor_split as_strided
-    diagonal movedim moveaxis swapaxes swapdims adjoint broadcast_to broadcast_tensors broadcast_shapes atleast_1d
+    diagonal movedim moveaxis swapaxes swapdims adjoint broadcast_to broadcast_tensors
+    broadcast_shapes atleast_1d
     atleast_2d atleast_3d relu where nonzero unique unique_consecutive einsum tensordot
     allclose equal is_tensor is_floating_point is_complex is_nonzero numel result_type
     meshgrid softmax cartesian_prod combinations block_diag gradient stft istft norm dropout

@@ -49,7 +49,7 @@ def _by_race(stream: Stream, probs: np.ndarray, dtype: str, num_samples: int) ->
 def _by_inversion(stream: Stream, probs: np.ndarray, dtype: str, num_samples: int) -> np.ndarray:
     """Look uniforms up in the cumulative distribution."""
     work = np.float64 if dtype == "float64" else np.float32
-    cumulative = np.cumsum(probs, dtype=work)
+    cumulative: np.ndarray = np.cumsum(probs, dtype=work)
     cumulative /= cumulative[-1]
     cumulative[-1] = 1
     return np.searchsorted(cumulative.astype(np.float64), stream.draw53(num_samples), "left")

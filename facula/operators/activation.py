@@ -9,11 +9,12 @@ from facula.graph.primitives import elementwise as p
 from facula.graph.primitives import movement as m
 from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum
-from facula.operators.basic import zero_like
+from facula.operators.basic import conj, real_part, zero_like
 from facula.operators.joining import _cat
 from facula.operators.movement import _view
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import abs as abs_
+from facula.operators.pointwise import sgn
 from facula.operators.precision import largest, narrowed, require_real, widened
 from facula.operators.reduction import _sum
 from facula.operators.slicing import slice_axis
@@ -315,10 +316,14 @@ def softsign(input):
 
 def _softsign_grad(g, input):
     below = abs_(input) + 1
-    return g / (below * below)
+    if _own(input).category != COMPLEX:
+        return g / (below * below)
+    # d|z| = Re(conj(z/|z|) dz), so the gradient has a part along the direction of z.
+    along = real_part(g * conj(input)) / (below * below)
+    return g / below - sgn(input) * along
 
 
-@operator(name="Sub", derivative={"input": lambda g, input: g * tanh(input) ** 2})
+@operator(name="Sub", derivative={"input": lambda g, input: g * conj(tanh(input) ** 2)})
 def tanhshrink(input):
     """``input - tanh(input)``."""
     return input - tanh(input)

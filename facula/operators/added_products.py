@@ -49,10 +49,6 @@ def _scaled(x, factor):
     """In a body: ``x * factor`` in the dtype of ``x``."""
     if factor is None:
         return x
-    if kit.spec_of(factor).dtype.category >= FLOAT > _dtype(x).category:
-        raise RuntimeError(
-            "For integral input tensors, argument alpha must not be a floating point number."
-        )
     return kit.bind(e.mul, x, kit.as_dtype(factor, _dtype(x)))
 
 
@@ -142,6 +138,11 @@ def _addr(input, vec1, vec2, beta: Number, alpha: Number):
         if len(_shape(x)) != 1:
             raise RuntimeError(f"addr: Expected 1-D argument {label}, but got {len(_shape(x))}-D")
     to = kit.result_type(input, vec1, vec2)
+    for label, x in (("beta", beta), ("alpha", alpha)):
+        if x is not None and kit.spec_of(x).dtype.category >= FLOAT > to.category:
+            raise RuntimeError(
+                f"For integral input tensors, argument {label} must not be a floating point number."
+            )
     a, b = kit.as_dtype(vec1, to), kit.as_dtype(vec2, to)
     product = kit.bind(e.mul, kit.reshape(a, (*_shape(a), 1)), b)
     return _sum_of(kit.as_dtype(input, to), product, beta, alpha)

@@ -85,8 +85,8 @@ def addcdiv(input, tensor1, tensor2, *, value=1):
 
 
 @operator(name="Logaddexp", derivative={
-    "input": lambda g, input, out: g * exp(input - out),
-    "other": lambda g, other, out: g * exp(other - out),
+    "input": lambda g, input, out: g * conj(exp(input - out)),
+    "other": lambda g, other, out: g * conj(exp(other - out)),
 })  # fmt: skip
 def logaddexp(input, other):
     """``log(exp(input) + exp(other))`` without overflow."""

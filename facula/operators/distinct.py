@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from facula.base import dtypes
@@ -20,7 +22,7 @@ from facula.operators.results import result
 def _differs(rows):
     """True where a row is not equal to the row before it (the first row always)."""
     flags = np.ones(len(rows), bool)
-    if len(rows):
+    if len(rows) > 1:
         flags[1:] = (rows[1:] != rows[:-1]).reshape(len(rows) - 1, -1).any(axis=1)
     return flags
 
@@ -44,7 +46,7 @@ def _rows_of(array, dim, name):
             f"{name}: there are 0 sized dimensions, and they aren't selected, so unique cannot be "
             "applied"
         )
-    return front, front.reshape(len(front), -1)
+    return front, front.reshape(len(front), math.prod(front.shape[1:]))
 
 
 def _results(kept, inverse, counts, return_inverse, return_counts, own, dim):
@@ -209,7 +211,7 @@ def bincount(input, weights=None, minlength=0):
     return computed(found.astype(np.float32 if single else np.float64))
 
 
-def _finite_range(name, array, low, high):
+def _finite_range(name, array, low, high, widen=1):
     """The range of a histogram: the data's own if none is given, never empty."""
     if low == high and array.size:
         low, high = float(array.min()), float(array.max())
@@ -217,7 +219,7 @@ def _finite_range(name, array, low, high):
         raise RuntimeError(f"{name}: range of [{low}, {high}] is not finite")
     if low > high:
         raise RuntimeError(f"{name}: max must be larger than min")
-    return (low - 1, high + 1) if low == high else (low, high)
+    return (low - widen, high + widen) if low == high else (low, high)
 
 
 def _require_bins(bins):
@@ -254,7 +256,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False):
     else:
         _require_bins(bins)
         low, high = range if range is not None else (0, 0)
-        low, high = _finite_range("torch.histogram", array, low, high)
+        low, high = _finite_range("torch.histogram", array, low, high, widen=0.5)
         edges = np.linspace(low, high, bins + 1).astype(own.numpy)
     weights = None if weight is None else array_of(weight).reshape(-1).astype(np.float64)
     hist, _ = np.histogram(array, edges, weights=weights, density=bool(density))

@@ -13,7 +13,7 @@ from facula.graph.primitives import indexing as ix
 from facula.operators import kit
 from facula.operators.basic import full, identity
 from facula.operators.joining import cat, stack
-from facula.operators.movement import _expand, _view, ravel
+from facula.operators.movement import _expand, _view, ravel, reshape
 from facula.operators.operator import operator
 from facula.operators.slicing import narrow
 
@@ -123,7 +123,7 @@ def combinations(input, r=2, with_replacement=False):
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = list(choose(range(_shape(input)[0]), r))
     if not rows:
-        return full((0, r), 0, _dtype(input))
+        return reshape(narrow(input, 0, 0, 0), (0, r))
     return stack([_taken(input, tuple(column)) for column in zip(*rows, strict=True)], 1)
 
 

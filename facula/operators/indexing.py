@@ -174,6 +174,7 @@ def take_along_dim(input, indices, dim=None):
             f"got {len(shape)} dimensions for input, and {len(wanted)} dimensions for indices"
         )
     axis = kit.axis_of(dim, len(shape))
+    indices = _select(indices < 0, indices + shape[axis], indices)
     one = (1,)
     wide = positions.broadcast_shapes(
         "take_along_dim",

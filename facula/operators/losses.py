@@ -13,7 +13,7 @@ from facula.operators.loss_reduction import checked, chosen, node_name, reduced,
 from facula.operators.movement import _unsqueeze
 from facula.operators.operator import Number, operator
 from facula.operators.pointwise import abs as abs_
-from facula.operators.pointwise import sign, square
+from facula.operators.pointwise import sgn, sign, square
 from facula.operators.precision import require_real, widened
 from facula.operators.reduction import _sum
 from facula.operators.transcendental import exp, log, log1p, sigmoid
@@ -92,7 +92,7 @@ def _l1_name(specs, template):
     return node_name(template[2], "AbsBackward0")
 
 
-_l1_grad = _one_difference(lambda d: sign(d))
+_l1_grad = _one_difference(lambda d: sgn(d))
 
 
 @operator(
@@ -104,7 +104,7 @@ _l1_grad = _one_difference(lambda d: sign(d))
 )
 def _l1_loss(input, target, reduction: str):
     a, b, own = _wide_pair(input, target)
-    return reduced(abs_(a - b), reduction, own)
+    return reduced(abs_(a - b), reduction, own.to_real())
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -400,7 +400,7 @@ def _poisson_nll_loss(input, target, log_input: bool, full: bool, reduction: str
     values = exp(x) - t * x if log_input else x - t * log(x + eps)
     if full:
         values = values + _select(t > 1, _stirling(t), t * 0.0)
-    return reduced(values, reduction, own)
+    return reduced(values, reduction, kit.floating(own))
 
 
 def poisson_nll_loss(

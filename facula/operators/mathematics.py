@@ -13,7 +13,7 @@ from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import host
 from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum, pow_
-from facula.operators.basic import cast
+from facula.operators.basic import cast, conj
 from facula.operators.comparison import isclose
 from facula.operators.operator import Operand, operator
 from facula.operators.pointwise import isinf
@@ -55,8 +55,8 @@ def lcm(input, other):
 @operator(
     name="Ldexp",
     derivative={
-        "input": lambda g, other: g * pow_(2.0, other),
-        "other": lambda g, out: g * out * math.log(2),
+        "input": lambda g, other: g * conj(pow_(2.0, other)),
+        "other": lambda g, out: g * conj(out) * math.log(2),
     },
 )
 def ldexp(input, other: Operand):

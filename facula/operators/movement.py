@@ -347,6 +347,8 @@ def squeeze(input, dim=None):
     axes = kit.axes_of(dim, len(shape)) if shape else ()
     if not shape:
         kit.axis_of(dim if isinstance(dim, int) else 0, 0)
+    if dim.__class__ in (tuple, list) and not dim:
+        axes = ()  # no dimension named, none dropped
     axes = tuple([i for i in axes if shape[i] == 1])
     return _squeeze(input, axes, int if isinstance(dim, int) else tuple)
 

@@ -94,7 +94,7 @@ def check_wrapping(index, size: int, dim: int) -> None:
 
 
 def index_dtype(name: str, index) -> None:
-    if index._value.spec.dtype not in INDEX_DTYPES:
+    if index._value.spec.dtype not in INDEX_DTYPES and index._value.spec.numel:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
 
 

@@ -49,7 +49,8 @@ def _local_response_norm(input, size: int, alpha: Number, beta: Number, k: Numbe
     for shift in range(size):
         window = slice_axis(padded, 1, shift, shift + shape[1])
         total = window if total is None else total + window
-    return narrowed(x / (total * (alpha / size) + k) ** beta, input._value.spec.dtype)
+    out = x / (total * (alpha / size) + k) ** beta
+    return narrowed(out, kit.floating(input._value.spec.dtype))
 
 
 def local_response_norm(input, size, alpha=1e-04, beta=0.75, k=1.0):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from facula.base import dtypes
+from facula.base.dtypes import COMPLEX
 from facula.graph.primitives import indexing as ix
 from facula.graph.primitives import movement as m
 from facula.graph.primitives import reduction as p
@@ -19,7 +22,7 @@ from facula.operators.reduction import (
     scatter_into,
 )
 from facula.operators.results import result
-from facula.operators.transcendental import exp
+from facula.operators.transcendental import exp, log
 
 
 @operator(derivative={"input": lambda g, dim: _flip_cumsum(g, dim)})
@@ -107,7 +110,20 @@ def logcumsumexp(input, dim):
 
 
 def _logcumsumexp_grad(g, input, out, dim):
-    return exp(input) * _flip_cumsum(g * exp(-out), dim)
+    if input._value.spec.dtype.category == COMPLEX:
+        return conj(exp(input)) * _flip_cumsum(g * conj(exp(-out)), dim)
+    # In logarithms, the positive and the negative part apart, so that nothing overflows.
+    return _log_part(g, input, out, dim) - _log_part(-g, input, out, dim)
+
+
+def _log_part(g, input, out, dim):
+    """Gradient from the positive elements of ``g``."""
+    if not _shape(g):
+        return _select(g > 0, g, zero_like(g))
+    logs = _select(g > 0, log(_select(g > 0, g, zero_like(g) + 1)) - out, -math.inf)
+    axis = kit.axis_of(dim, len(_shape(g)))
+    back = _flip(logcumsumexp(_flip(logs, axis), axis), axis)
+    return exp(back + input)
 
 
 def _cumulative_extreme(name, primitive):

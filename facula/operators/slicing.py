@@ -153,7 +153,13 @@ def tensor_split(input, indices_or_sections, dim=0):
     """Parts along a dimension: a number of nearly equal ones, or cut at given indices."""
     axis = kit.axis_of(dim, len(_shape(input)))
     n = _shape(input)[axis]
+    if hasattr(indices_or_sections, "tolist"):
+        indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):
+        if indices_or_sections <= 0:
+            raise RuntimeError(
+                f"number of sections must be larger than 0, got {indices_or_sections}"
+            )
         small, extra = divmod(n, indices_or_sections)
         sizes = [small + (i < extra) for i in range(indices_or_sections)]
         return tuple(_parts(input, sizes, axis, "Slice"))

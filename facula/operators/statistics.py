@@ -11,7 +11,7 @@ from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import reduction as p
 from facula.operators import kit
 from facula.operators.arithmetic import _select
-from facula.operators.basic import cast, zero_like
+from facula.operators.basic import cast, conj, real_part, zero_like
 from facula.operators.operator import operator
 from facula.operators.pointwise import isinf
 from facula.operators.reduction import _count, _finish, _kept, _mean, _shape, _sum, spread
@@ -43,7 +43,9 @@ def count_nonzero(input, dim=None):
 
 
 def _correction(unbiased, correction):
-    return (1 if unbiased is None or unbiased else 0) if correction is None else correction
+    if correction is None:
+        return (1,) if unbiased is None or unbiased else (0,)
+    return (correction,)  # in a tuple it is part of the program, whatever its type
 
 
 def _var_args(dim, unbiased, correction):
@@ -75,14 +77,14 @@ def _var(input, dim, correction, keepdim):
         centred = kit.bind(e.complex_abs, centred)
         wide = wide.to_real()
     squares = kit.bind(p.total, kit.bind(e.mul, centred, centred), axes=axes)
-    divisor = builtins.max(count - correction, 0)
+    divisor = builtins.max(count - correction[0], 0)
     out = kit.bind(e.div, squares, kit.number(divisor, wide))
     return _finish(kit.as_dtype(out, own.dtype.to_real()), own.shape, axes, keepdim)
 
 
 def _var_grad(g, input, dim, correction, keepdim):
     axes = kit.axes_of(dim, len(_shape(input)))
-    divisor = builtins.max(_count(_shape(input), axes) - correction, 0)
+    divisor = builtins.max(_count(_shape(input), axes) - correction[0], 0)
     scale = 2.0 / divisor if divisor else math.nan
     return spread(g, input, dim, keepdim) * scale * (input - _mean(input, dim, True, None))
 
@@ -126,7 +128,9 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 @operator(
     derivative={
         "input": lambda g, input, out, dim, keepdim: (
-            spread(g, input, dim, keepdim) * exp(input - spread(out, input, dim, keepdim))
+            spread(g, input, dim, keepdim) * conj(
+                exp(input - spread(out, input, dim, keepdim))
+            )
         )
     }
 )
@@ -137,6 +141,8 @@ def logsumexp(input, dim, keepdim=False):
     axes = kit.axes_of(dim, own.ndim)
     top = kit.reshape(kit.bind(p.maximum, input, axes=axes), _kept(own.shape, axes))
     top = _select(isinf(top), zero_like(top), top)
+    if input._value.spec.dtype.category == COMPLEX:  # only the size can overflow, not the phase
+        top = cast(real_part(top), input._value.spec.dtype)
     total = log(_sum(exp(input - top), axes, True, None)) + top
     return total if keepdim else kit.reshape(total, _shape(kit.bind(p.total, input, axes=axes)))
 

@@ -12,6 +12,7 @@ from facula.operators.basic import cast, zero_like
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import sgn
+from facula.operators.precision import narrowed, widened
 from facula.operators.reduction import _finish, _sum, spread
 from facula.operators.transcendental import sqrt
 
@@ -28,6 +29,8 @@ def _vector_norm(input, ord, dim, keepdim, dtype):
             f"{own.dtype.legacy}"
         )
     size = abs_(input)
+    to = size._value.spec.dtype
+    size = widened(size)
     axes = kit.axes_of(dim, own.ndim)
     (kind,) = ord
     if kind == math.inf:
@@ -42,7 +45,7 @@ def _vector_norm(input, ord, dim, keepdim, dtype):
         out = sqrt(_sum(size * size, axes, False, None))
     else:
         out = _sum(size**kind, axes, False, None) ** (1.0 / kind)
-    return _finish(out, own.shape, axes, keepdim)
+    return _finish(narrowed(out, to), own.shape, axes, keepdim)
 
 
 def _norm_grad(g, input, out, ord, dim, keepdim):

@@ -129,7 +129,10 @@ def flip(self, *dims):
 
 def sum_to_size(self, *size):
     """Sum over the dimensions along which ``size`` broadcasts to this shape."""
-    return sum_to_size_copy(self, _sizes(size))
+    size = _sizes(size)
+    if self.dtype.category <= dtypes.INTEGER and (not size or size != self.shape):
+        self = self.long()  # as every sum of integers
+    return sum_to_size_copy(self, size)
 
 
 def copy_(self, src, non_blocking=False):

@@ -90,6 +90,9 @@ def bitwise_not(input):
 @operator(differentiable=False)
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """True where ``|input - other| <= atol + rtol * |other|``."""
+    for label, x in (("rtol", rtol), ("atol", atol)):
+        if isinstance(x, (int, float)) and x < 0:
+            raise RuntimeError(f"{label} must be greater than or equal to zero, but got {x}")
     a, b = kit.promoted(input, other)
     if input._value.spec.dtype is not other._value.spec.dtype:
         raise RuntimeError(

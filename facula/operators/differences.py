@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from facula.autograd.handle import TensorBase
+from facula.autograd.modes import modes
 from facula.base.dtypes import BOOL, COMPLEX, FLOAT
 from facula.operators import kit
 from facula.operators.basic import conj, identity, imag_part, real_part
@@ -114,6 +115,9 @@ def gradient(input, *, spacing=None, dim=None, edge_order=1):
     ndim = len(_shape(input))
     dims = range(ndim) if dim is None else ((dim,) if isinstance(dim, int) else dim)
     axes = [kit.axis_of(d, ndim) for d in dims]
+    if len(set(axes)) != len(axes):
+        twice = next(a for a in axes if axes.count(a) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     if spacing is None or isinstance(spacing, (int, float, complex)):
         steps = [1 if spacing is None else spacing] * len(axes)
     elif isinstance(spacing, TensorBase):
@@ -215,6 +219,13 @@ def _weights(x, fweights, aweights):
             raise RuntimeError(
                 f"cov(): expected {name} to have one element for each column of input"
             )
+        if w is not None and name == "fweights" and _dtype(w).category >= FLOAT:
+            raise RuntimeError(
+                "cov(): expected fweights to have integral dtype but got fweights with "
+                f"{_dtype(w).legacy} dtype"
+            )
+        if w is not None and modes.trace is None and (w._buffer() < 0).any():
+            raise RuntimeError(f"cov(): {name} cannot be negative")
     if fweights is None:
         return aweights
     return fweights if aweights is None else fweights * aweights

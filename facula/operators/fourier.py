@@ -125,7 +125,7 @@ def _points(n):
 
 def _axis(x, dim):
     if not _shape(x):
-        raise RuntimeError("Dimension specified as -1 but tensor has no dimensions")
+        raise IndexError("Dimension specified as -1 but tensor has no dimensions")
     return kit.axis_of(dim, len(_shape(x)))
 
 

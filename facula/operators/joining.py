@@ -110,15 +110,22 @@ def stack(tensors, dim=0):
     return _stack(tensors, kit.axis_of(dim, len(shape) + 1))
 
 
+def _some(tensors, name):
+    tensors = list(tensors)
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return tensors
+
+
 def hstack(tensors):
     """Joined side by side: along dimension 1 (0 for vectors)."""
-    tensors = [atleast_1d(x) for x in tensors]
+    tensors = [atleast_1d(x) for x in _some(tensors, "hstack")]
     return cat(tensors, 0 if len(_shape(tensors[0])) == 1 else 1)
 
 
 def vstack(tensors):
     """Joined one above the other."""
-    return cat([atleast_2d(x) for x in tensors], 0)
+    return cat([atleast_2d(x) for x in _some(tensors, "vstack")], 0)
 
 
 row_stack = vstack
@@ -126,7 +133,7 @@ row_stack = vstack
 
 def dstack(tensors):
     """Joined along the third dimension."""
-    return cat([atleast_3d(x) for x in tensors], 2)
+    return cat([atleast_3d(x) for x in _some(tensors, "dstack")], 2)
 
 
 def column_stack(tensors):

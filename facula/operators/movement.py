@@ -116,6 +116,9 @@ def movedim(input, source, destination):
         )
     from_ = [kit.axis_of(d, ndim) for d in source]
     to = [kit.axis_of(d, ndim) for d in destination]
+    for label, axes, given in (("source", from_, source), ("destination", to, destination)):
+        if len(set(axes)) != len(axes):
+            raise RuntimeError(f"movedim: repeated dim in `{label}` ({list(given)})")
     rest = iter([a for a in range(ndim) if a not in from_])
     placed = dict(zip(to, from_, strict=True))
     return _permute(input, tuple([placed[i] if i in placed else next(rest) for i in range(ndim)]))

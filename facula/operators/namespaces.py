@@ -12,6 +12,7 @@ from types import ModuleType
 
 from facula.operators.numpy_names import TAKING, accepting
 from facula.operators.out_argument import with_out
+from facula.operators.tensor_arguments import checked
 
 TORCH: dict[str, object] = {}
 FUNCTIONAL: dict[str, object] = {}
@@ -46,11 +47,10 @@ def _collect_from(module: ModuleType) -> None:
     for name in listed.get("inplace", ()):
         INPLACE[name] = getattr(module, name)
     for name in listed.get("method", ()):
-        METHODS[name] = (
-            accepting(getattr(module, name)) if name in TAKING else getattr(module, name)
-        )
+        function = checked(name, getattr(module, name))
+        METHODS[name] = accepting(function) if name in TAKING else function
     for name in listed.get("torch", ()):
-        function = getattr(module, name)
+        function = checked(name, getattr(module, name))
         if name in TAKING:
             function = accepting(function)
         TORCH[name] = function if name in WITHOUT_OUT else with_out(function)

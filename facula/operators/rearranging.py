@@ -76,16 +76,22 @@ def flip(input, dims):
 
 def fliplr(input):
     """Reversed left to right."""
+    if len(_shape(input)) < 2:
+        raise RuntimeError("Input must be >= 2-d.")
     return flip(input, (1,))
 
 
 def flipud(input):
     """Reversed top to bottom."""
+    if not _shape(input):
+        raise RuntimeError("Input must be >= 1-d.")
     return flip(input, (0,))
 
 
 def roll(input, shifts, dims=None):
     """Elements shifted along dimensions, coming in again at the other end."""
+    if not isinstance(shifts, int) and not len(shifts):
+        raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
         flat = roll(ravel(input), shifts if isinstance(shifts, int) else shifts[0], 0)
         return reshape(flat, _shape(input))
@@ -116,7 +122,16 @@ def _roll(input, shifts: tuple, dims: tuple):
 
 def rot90(input, k=1, dims=(0, 1)):
     """Rotated by k right angles in the plane of two dimensions."""
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    ndim = len(_shape(input))
+    if ndim < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {ndim}")
     a, b = dims
+    if kit.axis_of(a, ndim) == kit.axis_of(b, ndim):
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}"
+        )
     k = k % 4
     if k == 1:
         return flip(transpose(input, a, b), (a,))
@@ -152,6 +167,8 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     shape = _shape(input)
     ndim = len(shape) + 1
     a, b = kit.axis_of(dim1, ndim), kit.axis_of(dim2, ndim)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     n = shape[-1] + (offset if offset >= 0 else -offset)
     rest = iter(shape[:-1])
     full_shape = tuple([n if i in (a, b) else next(rest) for i in range(ndim)])

@@ -83,6 +83,11 @@ def _mean_dtype(own, dtype):
             "mean(): could not infer output dtype. Input dtype must be either a floating point or "
             f"complex dtype. Got: {own.legacy}"
         )
+    if dtype is not None and dtype.category < FLOAT:
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Optional dtype must be either a floating point "
+            f"or complex dtype. Got: {dtype.legacy}"
+        )
     return dtype or own
 
 

@@ -94,7 +94,7 @@ def unbind(input, dim=0):
     """All slices along a dimension, as a tuple (views)."""
     shape = _shape(input)
     if not shape:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     axis = kit.axis_of(dim, len(shape))
     return _several([_select_at(input, axis, i, "Unbind") for i in range(shape[axis])])
 

@@ -20,6 +20,8 @@ from facula.tensors.build import adopt
 class layout:
     """How a tensor's elements are stored: ``torch.strided`` or ``torch.sparse_coo``."""
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     def __init__(self, name: str):
         self._name = name
 
@@ -32,6 +34,8 @@ class layout:
 
 class memory_format:
     """In which order a tensor's dimensions lie in memory."""
+
+    __module__ = "facula"  # its public place, and what type() shows
 
     def __init__(self, name: str):
         self._name = name

@@ -236,6 +236,8 @@ def arange(*args, out=None, dtype=None, layout=None, device=None, requires_grad=
     start, end, step = (_number(given.get(n, d)) for n, d in zip(names, (0, None, 1), strict=True))
     if step == 0:
         raise RuntimeError("step must be nonzero")
+    if any(isinstance(x, float) and not math.isfinite(x) for x in (start, end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     own = dtype
@@ -309,6 +311,8 @@ def _linspace(start, end, steps, own):
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
     """``steps`` numbers from base**start to base**end, equally spaced in the exponent."""
     own = dtype or dtypes.default_float()
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
     values = np.power(float(base), np.linspace(_number(start), _number(end), steps)).astype(
         own.numpy
     )
@@ -318,6 +322,9 @@ def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
     """The identity matrix, n x m."""
     own = dtype or dtypes.default_float()
+    for label, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{label} must be greater or equal to 0, got {size}")
     return finish(
         adopt(np.eye(n, n if m is None else m).astype(own.numpy), own), device, requires_grad
     )

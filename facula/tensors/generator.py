@@ -18,6 +18,8 @@ class Generator:
     tensor([0.4963])
     """
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     def __init__(self, device="cpu"):
         self.device = devices.usable(device)
         self._own = Stream()

@@ -262,11 +262,15 @@ def geometric_(tensor, p, *, generator=None):
 
 def cauchy_(tensor, median=0.0, sigma=1.0, *, generator=None):
     """Fill with numbers of the Cauchy distribution."""
+    if sigma <= 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
     return _fill(tensor, lambda s, n, d: streams.cauchy(s, n, d, median, sigma), generator)
 
 
 def log_normal_(tensor, mean=1.0, std=2.0, *, generator=None):
     """Fill with exponentials of normal numbers."""
+    if std <= 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
     return _fill(tensor, lambda s, n, d: streams.log_normal(s, n, d, mean, std), generator)
 
 

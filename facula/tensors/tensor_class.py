@@ -28,6 +28,8 @@ class Tensor(TensorBase, metaclass=_TensorType):
     tensor(10.)
     """
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     __slots__ = ()
 
     def __new__(cls, *args, device=None, dtype=None, **kwargs):

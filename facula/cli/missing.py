@@ -91,7 +91,8 @@ def _public_owner(owner: Any) -> str | None:
     if isinstance(owner, ModuleType):
         return public_name(owner.__name__)
     kind = type(owner)
-    return f"torch.{kind.__name__}" if kind.__module__.split(".")[0] == "facula" else None
+    ours = kind.__module__.split(".")[0] == "facula" and not kind.__name__.startswith("_")
+    return f"torch.{kind.__name__}" if ours else None  # a private class is nobody's name
 
 
 def _missing_import(error: ImportError) -> str | None:

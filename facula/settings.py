@@ -84,6 +84,8 @@ class finfo(_Info):
     1.1920928955078125e-07
     """
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     def __init__(self, type=None):
         super().__init__(type)
         own = self._dtype.to_real()
@@ -112,6 +114,8 @@ class finfo(_Info):
 
 class iinfo(_Info):
     """Limits of an integer dtype: min and max."""
+
+    __module__ = "facula"  # its public place, and what type() shows
 
     def __init__(self, type):
         super().__init__(type)

@@ -8,6 +8,8 @@ _TYPES = ("cpu", "cuda", "mps", "xpu", "meta", "xla", "hpu", "ipu", "mtia", "pri
 class device:
     """A device type and optional index, e.g. ``device("cpu")`` or ``device("cuda", 1)``."""
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     __slots__ = ("index", "type")
     type: str
     index: int | None

@@ -15,6 +15,8 @@ class dtype:
     type: its values are kept in float32 arrays whose elements are all representable in bfloat16.
     """
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     __slots__ = ("category", "digits", "is_signed", "itemsize", "legacy", "name", "numpy")
 
     def __init__(self, name: str, numpy: type, category: int, itemsize: int, legacy: str, digits=0):

@@ -9,6 +9,8 @@ from math import prod
 class Size(tuple):
     """A tuple of ints that prints as ``torch.Size([2, 3])`` and stays a Size when sliced."""
 
+    __module__ = "facula"  # its public place, and what type() shows
+
     __slots__ = ()
 
     def __new__(cls, sizes=()):

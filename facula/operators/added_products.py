@@ -22,8 +22,9 @@ from facula.operators.contraction import (
     outer,
     product_mv,
 )
+from facula.operators.expanding import _expand
 from facula.operators.linear import check_addable
-from facula.operators.movement import _expand, _permute, _view
+from facula.operators.movement import _permute, _view
 from facula.operators.operator import Number, operator
 from facula.operators.precision import narrowed, widened
 

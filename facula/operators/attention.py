@@ -17,7 +17,8 @@ from facula.operators.arithmetic import _select
 from facula.operators.basic import cast
 from facula.operators.contraction import matmul, swapped
 from facula.operators.dropouts import keep_mask
-from facula.operators.movement import _expand, _view
+from facula.operators.expanding import _expand
+from facula.operators.movement import _view
 from facula.operators.operator import Number, operator
 from facula.operators.precision import narrowed, widened
 from facula.operators.reduction import _sum

@@ -13,7 +13,8 @@ from facula.operators import kit
 from facula.operators.arithmetic import _add, _select, _sub, maximum, mul, pow_, true_divide
 from facula.operators.axis_tables import add_axis, read_axis
 from facula.operators.basic import zero_like
-from facula.operators.movement import _expand, _view
+from facula.operators.expanding import _expand
+from facula.operators.movement import _view
 from facula.operators.operator import operator
 from facula.operators.pointwise import abs as abs_
 from facula.operators.pointwise import sgn

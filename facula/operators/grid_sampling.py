@@ -14,7 +14,8 @@ from facula.operators import kit
 from facula.operators.arithmetic import _select, fmod
 from facula.operators.basic import zero_like
 from facula.operators.contraction import matmul, swapped
-from facula.operators.movement import _expand, _view
+from facula.operators.expanding import _expand
+from facula.operators.movement import _view
 from facula.operators.operator import operator
 from facula.operators.pointwise import _round, floor
 from facula.operators.pointwise import abs as abs_

@@ -12,8 +12,9 @@ from facula.base import dtypes
 from facula.graph.primitives import indexing as ix
 from facula.operators import kit
 from facula.operators.basic import full, identity
+from facula.operators.expanding import _expand
 from facula.operators.joining import cat, stack
-from facula.operators.movement import _expand, _view, ravel, reshape
+from facula.operators.movement import _view, ravel, reshape
 from facula.operators.operator import operator
 from facula.operators.slicing import narrow
 

@@ -9,8 +9,9 @@ from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import movement as m
 from facula.operators import kit
 from facula.operators.basic import identity, sum_to_size_copy
+from facula.operators.expanding import _expand
 from facula.operators.joining import _cat
-from facula.operators.movement import _expand, _view, ravel, reshape, transpose
+from facula.operators.movement import _view, ravel, reshape, transpose
 from facula.operators.operator import operator
 from facula.operators.slicing import slice_axis
 from facula.operators.strided import _diagonal, _diagonal_into, diagonal

@@ -14,6 +14,7 @@ from facula.base import dtypes
 from facula.operators import (
     arithmetic,
     comparison,
+    expanding,
     joining,
     movement,
     namespaces,
@@ -109,7 +110,7 @@ def permute(self, *dims):
 
 def expand(self, *sizes, implicit=False):
     """Size-1 dimensions repeated without copying."""
-    return movement.expand(self, _sizes(sizes))
+    return expanding.expand(self, _sizes(sizes))
 
 
 def repeat(self, *repeats):
@@ -139,7 +140,7 @@ def copy_(self, src, non_blocking=False):
     """Write the elements of ``src``, broadcast and converted, into the tensor."""
     if not isinstance(src, TensorBase):
         src = creation.tensor(src)
-    movement.expand(src, self._value.spec.shape)
+    expanding.expand(src, self._value.spec.shape)
     return write(self, copy_value(self, src))
 
 

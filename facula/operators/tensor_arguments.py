@@ -16,8 +16,8 @@ BOTH = frozenset(
     """.split()
 )
 FIRST = frozenset(
-    "eq ne lt le gt ge greater greater_equal less less_equal not_equal clamp_min clamp_max copysign "
-    "fmod rsub max min".split()
+    "eq ne lt le gt ge greater greater_equal less less_equal not_equal clamp_min clamp_max "
+    "copysign fmod rsub max min".split()
 )
 ONE = frozenset(
     "bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift remainder pow "
@@ -52,7 +52,8 @@ def _refuse(name, names, args, a, b):
             f"{type(args[place]).__name__}"
         )
     if not a and (name in FIRST or not b):
-        given = ", ".join(["Tensor" if isinstance(x, TensorBase) else type(x).__name__ for x in args])
+        kinds = ["Tensor" if isinstance(x, TensorBase) else type(x).__name__ for x in args]
+        given = ", ".join(kinds)
         raise TypeError(
             f"{name}() received an invalid combination of arguments - got ({given}); "
             f"{'the first' if name in FIRST else 'one'} of the operands must be a Tensor"

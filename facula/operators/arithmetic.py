@@ -24,9 +24,24 @@ def _given(alpha):
     return None if alpha.__class__ is int and alpha == 1 else alpha
 
 
+_HALVES = (dtypes.float16, dtypes.bfloat16)
+
+
 def _binary(primitive, a, b, to_float=False):
     a, b = kit.promoted(a, b, to_float=to_float)
     return kit.bind(primitive, a, b)
+
+
+def _scaled_once(primitive, a, b, number, to_float=False):
+    """A product or quotient; with a number, 16-bit floats are rounded once and the number never.
+
+    PyTorch's kernels scale like this; its sums round the number first.
+    """
+    to = kit.result_type(a, b)
+    if to not in _HALVES or kit.spec_of(number).ndim:
+        return _binary(primitive, a, b, to_float)
+    wide = [kit.as_dtype(x, dtypes.float32) for x in (a, b)]
+    return kit.as_dtype(kit.bind(primitive, *wide), to)
 
 
 @operator(derivative={"input": lambda g: g, "other": lambda g, alpha: _scaled(g, _conj(alpha))})
@@ -121,7 +136,8 @@ def rsub(input, other, *, alpha=1):
 )
 def mul(input: Operand, other: Operand):
     """``input * other``, broadcast and promoted."""
-    return _binary(p.mul, input, other)
+    number = input if kit.spec_of(input).weak else other
+    return _scaled_once(p.mul, input, other, number)
 
 
 tools.add = lambda a, b: _add(a, b, None)
@@ -137,7 +153,7 @@ def _div_other(g, other, out):
 )
 def true_divide(input: Operand, other: Operand):
     """``input / other``; integers divide to floats."""
-    return _binary(p.div, input, other, to_float=True)
+    return _scaled_once(p.div, input, other, other, to_float=True)
 
 
 @operator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.base.dtypes import COMPLEX
 from facula.graph.primitives import elementwise as p
@@ -10,6 +11,7 @@ from facula.operators.arithmetic import _select, maximum, minimum, pow_
 from facula.operators.basic import cast, conj, one_like, zero_like
 from facula.operators.operator import Number, Operand, operator
 from facula.operators.pointwise import abs, isinf, isnan
+from facula.operators.precision import narrowed, widened
 from facula.operators.rename import renamed
 from facula.operators.transcendental import exp, log, log1p, sqrt
 
@@ -36,10 +38,14 @@ def hypot(input, other: Operand):
 })  # fmt: skip
 def lerp(input, end, weight: Operand):
     """``input + weight * (end - input)``, exact at both ends."""
+    own = kit.result_type(input, end)
+    input, end = widened(input), widened(end)
+    if isinstance(weight, TensorBase):
+        weight = widened(weight)
     near = input + weight * (end - input)
     far = end - (end - input) * (1 - weight)
     small = _less_half(weight, input)
-    return _select(small, near, far)
+    return narrowed(_select(small, near, far), own)
 
 
 lerp.keeps = True
@@ -62,7 +68,8 @@ def _weak_less(weight, limit, input):
     "tensor2": lambda g, tensor1, value: g * conj(tensor1 * value),
 })  # fmt: skip
 def _addcmul(input, tensor1, tensor2, value: Number):
-    return input + value * tensor1 * tensor2
+    own = kit.result_type(input, tensor1, tensor2)
+    return narrowed(widened(input) + value * widened(tensor1) * widened(tensor2), own)
 
 
 def addcmul(input, tensor1, tensor2, *, value=1):
@@ -76,7 +83,8 @@ def addcmul(input, tensor1, tensor2, *, value=1):
     "tensor2": lambda g, tensor1, tensor2, value: -g * conj((value * tensor1 / tensor2) / tensor2),
 })  # fmt: skip
 def _addcdiv(input, tensor1, tensor2, value: Number):
-    return input + value * (tensor1 / tensor2)
+    own = kit.floating(kit.result_type(input, tensor1, tensor2))
+    return narrowed(widened(input) + value * widened(tensor1) / widened(tensor2), own)
 
 
 def addcdiv(input, tensor1, tensor2, *, value=1):

@@ -13,6 +13,7 @@ from facula.operators import kit
 from facula.operators.arithmetic import _select
 from facula.operators.basic import conj, expand_copy, zero_like
 from facula.operators.operator import operator
+from facula.operators.precision import wide_dtype
 from facula.operators.reduction import (
     _accumulate_dtype,
     _flip,
@@ -32,9 +33,12 @@ def _cumsum(input, dim, dtype):
 
 def _scan(primitive, input, dim, dtype=None):
     own = input._value.spec
-    input = kit.as_dtype(input, dtype or _accumulate_dtype(own.dtype))
+    to = dtype or _accumulate_dtype(own.dtype)
     axis = kit.axis_of(dim, own.ndim)
-    return kit.bind(primitive, input, axis=axis) if own.ndim else input
+    if not own.ndim:
+        return kit.as_dtype(input, to)
+    scanned = kit.bind(primitive, kit.as_dtype(input, wide_dtype(to)), axis=axis)
+    return kit.as_dtype(scanned, to)
 
 
 _cumsum.name = lambda specs, template: "CumsumBackward0"

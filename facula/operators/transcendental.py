@@ -10,6 +10,7 @@ from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum
 from facula.operators.basic import conj, one_like
 from facula.operators.operator import operator
+from facula.operators.precision import wide_dtype
 from facula.operators.rename import renamed
 
 
@@ -117,10 +118,10 @@ def _polygamma(n: int, input):
 def sigmoid(input):
     """``1 / (1 + exp(-input))``."""
     own = kit.floating(input._value.spec.dtype)
-    one = kit.number(1, own)
-    return kit.bind(
-        p.div, one, kit.bind(p.add, one, kit.bind(p.exp, kit.bind(p.neg, kit.as_dtype(input, own))))
-    )
+    wide = wide_dtype(own)
+    one = kit.number(1, wide)
+    grown = kit.bind(p.exp, kit.bind(p.neg, kit.as_dtype(input, wide)))
+    return kit.as_dtype(kit.bind(p.div, one, kit.bind(p.add, one, grown)), own)
 
 
 expit = sigmoid

@@ -76,9 +76,9 @@ _LAZY = {
     name: f"facula.{name}"
     for name in (
         "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions",
-        "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "optim",
-        "profiler", "random", "serialization", "sparse", "special", "testing", "train", "types",
-        "utils", "vision", "xpu",
+        "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx",
+        "optim", "profiler", "random", "serialization", "sparse", "special", "testing", "train",
+        "types", "utils", "vision", "xpu",
     )
 }  # fmt: skip
 _LAZY["return_types"] = "facula.tensors.return_types"

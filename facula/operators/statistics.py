@@ -128,9 +128,7 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 @operator(
     derivative={
         "input": lambda g, input, out, dim, keepdim: (
-            spread(g, input, dim, keepdim) * conj(
-                exp(input - spread(out, input, dim, keepdim))
-            )
+            spread(g, input, dim, keepdim) * conj(exp(input - spread(out, input, dim, keepdim)))
         )
     }
 )

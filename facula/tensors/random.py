@@ -282,7 +282,9 @@ def normal(
     generator=None,
     out=None,
     dtype=None,
+    layout=None,
     device=None,
+    pin_memory=False,
     requires_grad=False,
 ):
     """Normal numbers with given means and standard deviations (numbers or tensors)."""

@@ -107,6 +107,7 @@ def test_importing_facula_loads_none_of_it():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
+
 def test_nothing_is_ever_being_exported():
     assert facula.onnx.is_in_onnx_export() is False
     assert not hasattr(facula.onnx, "export")

@@ -129,7 +129,8 @@ def keep(g) -> Line | None:
 
 
 def leave(g) -> Line | None:
-    a = g.tensor(lambda t: t.requires_grad and not t.is_leaf)
+    # Some results (of einsum, say) are views inside PyTorch, which it refuses to detach in place.
+    a = g.tensor(lambda t: t.requires_grad and not t.is_leaf and not t._is_view())
     if a is None or not g.alone(a):
         return None
     return Line(f"{a}.detach_()", "detach_")

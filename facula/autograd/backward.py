@@ -46,8 +46,10 @@ def _plain(order, leaves) -> bool:
 
 
 def _describe(order, roots, number):
-    """(key, saved values, leaves): the structure of a graph and the values it needs."""
-    leaves: dict = {}
+    """(key, saved values): the structure of a graph and the values it needs.
+
+    ``number`` tells nodes (from 0) and leaves (from -2 down) apart; -1 is what is not followed.
+    """
     key: list = []
     values: list[Value] = []
     for node in order:
@@ -58,24 +60,18 @@ def _describe(order, roots, number):
                 key.append(-1)
                 continue
             target, nr = edge
-            if target.__class__ is AccumulateGrad:
-                key.append(-2 - leaves.setdefault(target, len(leaves)))
-            else:
-                key.append(number.get(target, -1))
-                key.append(nr)
+            key.append(number.get(target, -1))
+            key.append(nr)
         if node.saved is None:
             raise RuntimeError(FREED)
         values.extend(node.saved)
     for node, nr in roots:
-        if node.__class__ is AccumulateGrad:
-            key.append(-2 - leaves.setdefault(node, len(leaves)))
-        else:
-            key.append(number.get(node, -1))
+        key.append(number.get(node, -1))
         key.append(nr)
-    return key, values, leaves
+    return key, values
 
 
-def _trace_block(order, roots, leaves, seeds, olds, targets) -> GradientBlock:
+def _trace_block(order, roots, seeds, olds, targets) -> GradientBlock:
     """Trace the sweep over this graph. ``seeds`` are specs or None (then the gradient is 1)."""
     trace = Trace()
     before = modes.trace, modes.grad
@@ -161,7 +157,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     ends = [node for node, _ in wanted if node.__class__ is not AccumulateGrad]
     separate = not accumulate or _separate_gradients(leaves)
     if not create_graph and separate and _plain([*order, *ends], leaves):
-        results = _recorded(tensors, grads, roots, order, wanted, accumulate)
+        results = _recorded(tensors, grads, roots, order, leaves, wanted, accumulate)
     else:
         passed = {*order, *ends}
         stop = frozenset([t for t in wanted if t[0] not in order])
@@ -192,13 +188,14 @@ def _leaves(order, roots) -> list[AccumulateGrad]:
     return list(found)
 
 
-def _recorded(tensors, grads, roots, order, wanted, accumulate):
+def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate):
     number = {node: i for i, node in enumerate(order)}
     for node, _ in wanted:  # gradients may be asked for where the graph is not followed further
         if node.__class__ is not AccumulateGrad:
             number.setdefault(node, len(number))
-    key, values, _ = _describe(order, roots, number)
-    leaf_number = {leaf: -2 - i for i, leaf in enumerate(_leaves(order, roots))}
+    for i, leaf in enumerate(leaves):
+        number[leaf] = -2 - i
+    key, values = _describe(order, roots, number)
     seeds = []
     for tensor, grad in zip(tensors, grads, strict=True):
         spec = tensor._value.spec
@@ -213,7 +210,7 @@ def _recorded(tensors, grads, roots, order, wanted, accumulate):
         key.append(spec)
     olds = []
     for node, nr in wanted:
-        key.append(number.get(node, leaf_number.get(node)))
+        key.append(number.get(node))
         key.append(nr)
         if node.__class__ is AccumulateGrad:
             key.append(node.spec)
@@ -225,7 +222,7 @@ def _recorded(tensors, grads, roots, order, wanted, accumulate):
     key = tuple(key)
     block = _blocks.get(key)
     if block is None:
-        block = _blocks.put(key, _trace_block(order, roots, leaf_number, seeds, olds, wanted))
+        block = _blocks.put(key, _trace_block(order, roots, seeds, olds, wanted))
     results = recorder.record(block.entry, values)
     found: list = [None] * len(wanted)
     for position, value in zip(block.targets, results, strict=True):

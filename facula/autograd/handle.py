@@ -68,6 +68,9 @@ class TensorBase:
                 self._value = view._value
                 set_history(self, view._node, view._nr)
                 return
+        if not alias.chain:
+            self._value = alias.storage.value
+            return
         if self._read_computed(alias):
             return
         before, modes.grad = modes.grad, False

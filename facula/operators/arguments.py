@@ -79,8 +79,11 @@ def enter_sequence(items, role, key, values, tensors) -> int:
             values.append(value)
             tensors.append(None)
         return 0
-    if items.__class__ is tuple and items and items[0].__class__ is int:
-        key.append(items)  # sizes, strides, paddings: by far the most frequent
+    first = items
+    while first.__class__ is tuple and first:
+        first = first[0]
+    if first.__class__ is int and items.__class__ is tuple:
+        key.append(items)  # sizes, strides, paddings, also nested: by far the most frequent
         return 0
     if not any(isinstance(item, TensorBase) for item in items):
         key.append(_hashable(items))

@@ -25,7 +25,7 @@ from facula.autograd.sweep import fitted, zero_grads
 from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
 from facula.graph.build import Trace
-from facula.graph.spec import WEAK
+from facula.graph.spec import WEAK, WEAK_FLOAT
 from facula.operators import pullback, views
 from facula.operators.arguments import (
     FLOATING,
@@ -41,7 +41,7 @@ from facula.operators.arguments import (
     template_of,
     type_names,
 )
-from facula.runtime.recorder import Entry, recorder, scalar
+from facula.runtime.recorder import Entry, recorder
 from facula.runtime.value import Value
 
 Number = Any  # annotation: ints and bools given here are inputs of the program, not static
@@ -91,14 +91,23 @@ class Call:
                     i < self.input_count and self.in_specs[i].weak for i in self.saves
                 )
             self.saves_outputs = any(i >= self.input_count for i in self.saves)
-            # itemgetter gives a tuple of two values and more, at half the time of a comprehension
-            self.pick = itemgetter(*self.saves) if len(self.saves) > 1 else None
+            self.pick = picker(self.saves)
             name = self.operator.name
             self.name = name(self.in_specs, self.template) if callable(name) else name
             self.node_class = node_class(self.name)
             self.edge_order = self.operator.edge_order or None
             if self.edge_order and len(self.edge_order) != self.input_count:
                 self.edge_order = None
+
+
+def picker(positions):
+    """A function from a list to the tuple of its items at ``positions``, as fast as can be."""
+    if not positions:
+        return lambda values: ()
+    if len(positions) == 1:
+        (only,) = positions
+        return lambda values: (values[only],)
+    return itemgetter(*positions)
 
 
 def _unpack(result):
@@ -129,6 +138,7 @@ class Operator:
         self.defaults = [given.get(name, inspect.Parameter.empty) for name in self.names]
         roles = body.__annotations__
         self.roles = [roles.get(name) in _NUMERIC for name in self.names]
+        self.numeric = any(self.roles)  # calls that differ only in numbers share one program
         self.arity = count
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
@@ -186,6 +196,8 @@ class Operator:
         call, values, tensors = self._lookup(args, sync=not shared)
         if shared:  # nothing is read until the view's value is needed
             results = [Value(spec) for spec in call.entry.specs]
+        elif call.single:
+            results = (recorder.record_one(call.entry, values),)
         else:
             results = recorder.record(call.entry, values)
         if call.node_class is None:
@@ -216,7 +228,10 @@ class Operator:
                 values.append(value)
                 tensors.append(argument)
             elif kind == FLOATING or (kind == INTEGRAL and role):
-                value = scalar(argument) if argument.__class__ in WEAK else plain_scalar(argument)
+                if argument.__class__ is float:
+                    value = Value(WEAK_FLOAT, argument)
+                else:
+                    value = plain_scalar(argument)
                 key.append(value.spec)
                 values.append(value)
                 tensors.append(None)
@@ -246,8 +261,7 @@ class Operator:
             edges.append(None if t is None else (t._node, t._nr))
         if call.saves_outputs:
             values = [*values, *results]
-        saved = call.pick(values) if call.pick is not None else [values[i] for i in call.saves]
-        node = make_node(call.node_class, call, tuple(edges), saved)
+        node = make_node(call.node_class, call, tuple(edges), call.pick(values))
         if modes.anomaly:
             node.line = pullback.current_stack()
         return node

@@ -109,7 +109,7 @@ _layouts = Cache(10_000)
 def _layout(operator, spec, alias, statics, index):
     """(strides, offset, step) of a view; remembered, unless numbers vary from call to call."""
     key = None
-    if not any(operator.roles):
+    if not operator.numeric:
         key = (operator, spec, alias.strides, alias.offset, statics, index)
         if key in _layouts:
             return _layouts[key]

@@ -1,0 +1,1 @@
+"""The native engine: programs become machine code for this CPU, through LLVM."""

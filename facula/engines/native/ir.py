@@ -1,0 +1,345 @@
+"""Writes LLVM IR as text: a function builder of about forty methods.
+
+Values are a type and a name; types are LLVM's own spelling (``float``, ``<16 x float>``, ``ptr``).
+Python numbers stand for constants wherever the other operand tells their type. Variables that
+change (loop counters, accumulators) are stack slots; LLVM turns them into registers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+class Value:
+    """An SSA value or a constant: ``str(value)`` is how instructions name it."""
+
+    __slots__ = ("name", "type")
+
+    def __init__(self, type_: str, name: str):
+        self.type = type_
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.name}"
+
+
+Operand = Value | int | float | bool
+
+
+def vector(element: str, lanes: int) -> str:
+    """The type of ``lanes`` elements; one lane is the element itself."""
+    return element if lanes == 1 else f"<{lanes} x {element}>"
+
+
+def element_of(type_: str) -> str:
+    """``float`` for ``<16 x float>``, and for ``float``."""
+    return type_.split(" x ")[1][:-1] if type_[0] == "<" else type_
+
+
+def lanes_of(type_: str) -> int:
+    """16 for ``<16 x float>``, 1 for ``float``."""
+    return int(type_[1:].split(" ")[0]) if type_[0] == "<" else 1
+
+
+def like(type_: str, element: str) -> str:
+    """``type_`` with another element type and as many lanes."""
+    return vector(element, lanes_of(type_))
+
+
+def constant(type_: str, value) -> Value:
+    """A constant, the same in every lane."""
+    element = element_of(type_)
+    text = _constant_text(element, value)
+    return Value(type_, text if element == type_ else f"splat ({element} {text})")
+
+
+def _constant_text(element: str, value) -> str:
+    if element == "i1":
+        return "true" if value else "false"
+    if element in ("float", "double", "half", "bfloat"):
+        number = float(value)
+        if element == "float":
+            try:
+                number = struct.unpack("f", struct.pack("f", number))[0]
+            except OverflowError:
+                number = float("inf") if number > 0 else float("-inf")
+        elif element == "half":
+            return f"0xH{struct.unpack('H', struct.pack('e', number))[0]:04X}"
+        elif element == "bfloat":
+            return f"0xR{struct.unpack('I', struct.pack('f', number))[0] >> 16:04X}"
+        return f"0x{struct.unpack('Q', struct.pack('d', number))[0]:016X}"
+    if element == "ptr":
+        return "null"
+    return str(int(value))
+
+
+class Function:
+    """One function under construction."""
+
+    def __init__(self, name: str, arguments: Sequence[str], returns: str = "void"):
+        self.name = name
+        self.arguments = [Value(t, f"%a{i}") for i, t in enumerate(arguments)]
+        self.returns = returns
+        self._slots: list[str] = []
+        self._lines: list[str] = []
+        self._next = 0
+        self.declared: dict[str, str] = {}
+        self.attributes = "nounwind"
+
+    # Text -------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        """The function's definition and the declarations it needs."""
+        arguments = ", ".join(map(str, self.arguments))
+        body = "\n".join([*self._slots, "  br label %start", "start:", *self._lines])
+        head = f"define {self.returns} @{self.name}({arguments}) {self.attributes}"
+        return "\n".join([*self.declared.values(), f"{head} {{\nentry:\n{body}\n}}\n"])
+
+    def line(self, text: str) -> None:
+        self._lines.append("  " + text)
+
+    def new(self, type_: str, text: str) -> Value:
+        """The result of an instruction, under a new name."""
+        value = Value(type_, f"%t{self._next}")
+        self._next += 1
+        self._lines.append(f"  {value.name} = {text}")
+        return value
+
+    def label(self) -> str:
+        self._next += 1
+        return f"l{self._next}"
+
+    def place(self, label: str) -> None:
+        self._lines.append(f"{label}:")
+
+    def jump(self, label: str) -> None:
+        self.line(f"br label %{label}")
+
+    def branch(self, condition: Value, yes: str, no: str) -> None:
+        self.line(f"br {condition}, label %{yes}, label %{no}")
+
+    def ret(self, value: Operand | None = None) -> None:
+        self.line(f"ret {self.typed(value, self.returns)}" if value is not None else "ret void")
+
+    # Operations -------------------------------------------------------------------------------
+
+    @staticmethod
+    def typed(operand, type_: str) -> Value:
+        return operand if isinstance(operand, Value) else constant(type_, operand)
+
+    def pair(self, a: Operand, b: Operand) -> tuple[Value, Value]:
+        """Two operands of one type; a number takes the other's, a scalar its lanes."""
+        if not isinstance(a, Value):
+            assert isinstance(b, Value)
+            a = constant(b.type, a)
+        if not isinstance(b, Value):
+            b = constant(a.type, b)
+        if a.type != b.type:
+            a, b = self.splat(a, lanes_of(b.type)), self.splat(b, lanes_of(a.type))
+        return a, b
+
+    def op(self, name: str, a: Operand, b: Operand) -> Value:
+        """A binary instruction: ``fadd``, ``sub nsw``, ``lshr``, ``xor`` and so on."""
+        a, b = self.pair(a, b)
+        return self.new(a.type, f"{name} {a}, {b.name}")
+
+    def add(self, a: Operand, b: Operand) -> Value:
+        """Integer addition of indices; nothing is emitted for adding 0."""
+        if not isinstance(b, Value) and b == 0 and isinstance(a, Value):
+            return a
+        if not isinstance(a, Value) and a == 0 and isinstance(b, Value):
+            return b
+        return self.op("add nsw", a, b)
+
+    def mul(self, a: Operand, b: Operand) -> Value:
+        """Integer multiplication of indices; nothing is emitted for multiplying by 1."""
+        if not isinstance(b, Value) and b == 1 and isinstance(a, Value):
+            return a
+        return self.op("mul nsw", a, b)
+
+    def compare(self, name: str, a: Operand, b: Operand) -> Value:
+        """``icmp slt``, ``fcmp ult`` and so on; an i1 for each lane."""
+        a, b = self.pair(a, b)
+        return self.new(like(a.type, "i1"), f"{name} {a}, {b.name}")
+
+    def select(self, condition: Value, a: Operand, b: Operand) -> Value:
+        a, b = self.pair(a, b)
+        if lanes_of(condition.type) < lanes_of(a.type):
+            condition = self.splat(condition, lanes_of(a.type))
+        elif lanes_of(condition.type) > lanes_of(a.type):
+            lanes = lanes_of(condition.type)
+            a, b = self.splat(a, lanes), self.splat(b, lanes)
+        return self.new(a.type, f"select {condition}, {a}, {b}")
+
+    def convert(self, name: str, value: Value, element: str) -> Value:
+        """``sext``, ``fptosi``, ``bitcast`` ... to another element type, lanes kept."""
+        to = like(value.type, element)
+        return value if to == value.type else self.new(to, f"{name} {value} to {to}")
+
+    def fneg(self, value: Value) -> Value:
+        return self.new(value.type, f"fneg {value}")
+
+    def call(self, name: str, returns: str, *arguments: Value, flags: str = "") -> Value:
+        """Call a function or intrinsic by name; it is declared as needed."""
+        text = ", ".join(map(str, arguments))
+        types = ", ".join([a.type for a in arguments])
+        self.declared.setdefault(name, f"declare {returns} @{name}({types})")
+        if returns == "void":
+            self.line(f"call void @{name}({text})")
+            return Value("void", "")
+        return self.new(returns, f"call {flags}{returns} @{name}({text})")
+
+    def intrinsic(self, name: str, *arguments: Value) -> Value:
+        """An LLVM intrinsic overloaded on its result type, ``fma`` or ``sqrt`` for example."""
+        type_ = arguments[0].type
+        return self.call(f"llvm.{name}.{mangled(type_)}", type_, *arguments)
+
+    def fma(self, a: Operand, b: Operand, c: Operand) -> Value:
+        """a * b + c, rounded once; numbers and scalars take the widest operand's type."""
+        widest = max([x for x in (a, b, c) if isinstance(x, Value)], key=lambda v: lanes_of(v.type))
+        full = [self.splat(self.typed(x, widest.type), lanes_of(widest.type)) for x in (a, b, c)]
+        return self.intrinsic("fma", *full)
+
+    def splat(self, value: Value, lanes: int) -> Value:
+        """A scalar in every lane."""
+        if lanes == 1 or lanes_of(value.type) == lanes:
+            return value
+        type_ = vector(value.type, lanes)
+        if value.name[0] != "%":
+            return Value(type_, f"splat ({value})")
+        one = self.new(type_, f"insertelement {type_} poison, {value}, i64 0")
+        zeros = f"<{lanes} x i32> zeroinitializer"
+        return self.new(type_, f"shufflevector {one}, {type_} poison, {zeros}")
+
+    def shuffle(self, a: Value, b: Value | None, order: Sequence[int]) -> Value:
+        """Lanes picked from ``a`` followed by ``b``; -1 leaves a lane open."""
+        type_ = vector(element_of(a.type), len(order))
+        other = b or Value(a.type, "poison")
+        picks = ", ".join([f"i32 {i}" if i >= 0 else "i32 poison" for i in order])
+        return self.new(type_, f"shufflevector {a}, {other}, <{len(order)} x i32> <{picks}>")
+
+    def extract(self, value: Value, lane: int | Value) -> Value:
+        lane = self.typed(lane, "i64")
+        return self.new(element_of(value.type), f"extractelement {value}, {lane}")
+
+    def insert(self, value: Value, item: Value, lane: int | Value) -> Value:
+        return self.new(value.type, f"insertelement {value}, {item}, {self.typed(lane, 'i64')}")
+
+    def lane_numbers(self, lanes: int, element: str = "i64") -> Value:
+        """0, 1, 2, ... in the lanes."""
+        if lanes == 1:
+            return constant(element, 0)
+        numbers = ", ".join([f"{element} {i}" for i in range(lanes)])
+        return Value(vector(element, lanes), f"<{numbers}>")
+
+    # Memory -----------------------------------------------------------------------------------
+
+    def at(self, pointer: Value, index: Operand, element: str) -> Value:
+        """The address of element number ``index`` of type ``element``."""
+        if not isinstance(index, Value) and index == 0:
+            return pointer
+        index = self.typed(index, "i64")
+        return self.new("ptr", f"getelementptr inbounds {element}, {pointer}, {index}")
+
+    def load(self, type_: str, pointer: Value) -> Value:
+        """Load a scalar or a vector; a vector need only be aligned as its elements are."""
+        return self.new(type_, f"load {type_}, {pointer}, align {align_of(element_of(type_))}")
+
+    def store(self, value: Value, pointer: Value) -> None:
+        self.line(f"store {value}, {pointer}, align {align_of(element_of(value.type))}")
+
+    def masked_load(self, type_: str, pointer: Value, mask: Value, other: Operand = 0) -> Value:
+        """Load the lanes where ``mask`` holds; the others are ``other`` and are not touched."""
+        align = constant("i32", align_of(element_of(type_)))
+        name = f"llvm.masked.load.{mangled(type_)}.p0"
+        self.declared.setdefault(
+            name, f"declare {type_} @{name}(ptr, i32 immarg, {mask.type}, {type_})"
+        )
+        return self.call(name, type_, pointer, align, mask, self.typed(other, type_))
+
+    def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
+        align = constant("i32", align_of(element_of(value.type)))
+        name = f"llvm.masked.store.{mangled(value.type)}.p0"
+        self.declared.setdefault(
+            name, f"declare void @{name}({value.type}, ptr, i32 immarg, {mask.type})"
+        )
+        self.call(name, "void", value, pointer, align, mask)
+
+    def variable(self, type_: str, start: Operand | None = None) -> Value:
+        """A slot that :meth:`get` and :meth:`set` use; LLVM keeps it in a register."""
+        slot = Value("ptr", f"%v{self._next}")
+        self._next += 1
+        self._slots.append(f"  {slot.name} = alloca {type_}")
+        if start is not None:
+            self.set(slot, self.typed(start, type_))
+        return slot
+
+    def get(self, type_: str, slot: Value) -> Value:
+        return self.new(type_, f"load {type_}, {slot}")
+
+    def set(self, slot: Value, value: Value) -> None:
+        self.line(f"store {value}, {slot}")
+
+    def array(self, element: str, count: int, align: int = 64) -> Value:
+        """Memory on the stack for ``count`` elements."""
+        slot = Value("ptr", f"%v{self._next}")
+        self._next += 1
+        self._slots.append(f"  {slot.name} = alloca {element}, i64 {count}, align {align}")
+        return slot
+
+    # Control ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def loop(self, start: Operand, stop: Operand, step: int = 1) -> Iterator[Value]:
+        """``for i in range(start, stop, step)``; ``step`` is positive."""
+        counter = self.variable("i64", start)
+        head, body, end = self.label(), self.label(), self.label()
+        certain = isinstance(start, int) and isinstance(stop, int) and start < stop
+        self.jump(body if certain else head)
+        if not certain:
+            self.place(head)
+            now = self.get("i64", counter)
+            self.branch(self.compare("icmp slt", now, stop), body, end)
+        self.place(body)
+        index = self.get("i64", counter)
+        yield index
+        after = self.op("add nsw", index, step)
+        self.set(counter, after)
+        if certain:
+            self.branch(self.compare("icmp slt", after, stop), body, end)
+        else:
+            self.jump(head)
+        self.place(end)
+
+    @contextmanager
+    def when(self, condition: Value) -> Iterator[None]:
+        """Run the body only if the i1 holds."""
+        yes, end = self.label(), self.label()
+        self.branch(condition, yes, end)
+        self.place(yes)
+        yield
+        self.jump(end)
+        self.place(end)
+
+
+_ALIGN = {
+    "i1": 1, "i8": 1, "i16": 2, "half": 2, "bfloat": 2, "i32": 4, "float": 4,
+    "i64": 8, "double": 8, "ptr": 8,
+}  # fmt: skip
+
+
+def align_of(element: str) -> int:
+    """Bytes of one element, which is also how it is aligned."""
+    return _ALIGN[element]
+
+
+_MANGLED = {"float": "f32", "double": "f64", "half": "f16", "bfloat": "bf16"}
+
+
+def mangled(type_: str) -> str:
+    """``v16f32`` for ``<16 x float>``: how intrinsics are named."""
+    element = element_of(type_)
+    short = _MANGLED.get(element, element)
+    return short if element == type_ else f"v{lanes_of(type_)}{short}"

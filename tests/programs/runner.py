@@ -117,9 +117,14 @@ def partial(text: str) -> bool:
 
 
 def spoilt(env) -> bool:
-    """Whether a variable is a view that PyTorch no longer lets anyone use."""
+    """Whether PyTorch made a variable that nobody can go on with.
+
+    A view that it no longer lets anyone use, or a complex32: half a type even there.
+    """
     for value in env.values():
         if isinstance(value, torch.Tensor):
+            if value.dtype is torch.complex32:
+                return True
             try:
                 value.requires_grad, value.grad_fn
             except RuntimeError:

@@ -8,7 +8,7 @@ change (loop counters, accumulators) are stack slots; LLVM turns them into regis
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -87,15 +87,42 @@ class Function:
         self._next = 0
         self.declared: dict[str, str] = {}
         self.attributes = "nounwind"
+        self.linkage = ""
 
     # Text -------------------------------------------------------------------------------------
 
     def text(self) -> str:
         """The function's definition and the declarations it needs."""
+        return "\n".join([*self.declared.values(), self._definition()])
+
+    def _definition(self) -> str:
         arguments = ", ".join(map(str, self.arguments))
         body = "\n".join([*self._slots, "  br label %start", "start:", *self._lines])
-        head = f"define {self.returns} @{self.name}({arguments}) {self.attributes}"
-        return "\n".join([*self.declared.values(), f"{head} {{\nentry:\n{body}\n}}\n"])
+        head = f"define {self.linkage}{self.returns} @{self.name}({arguments}) {self.attributes}"
+        return f"{head} {{\nentry:\n{body}\n}}\n"
+
+    def helper(
+        self, name: str, returns: str, write: Callable[[Function], None], *arguments: Value
+    ) -> Value:
+        """Call a function of the same module that is never inlined; ``write`` fills it in once.
+
+        Equal names must mean equal code; an argument is passed by value whatever its lanes.
+        """
+        if name not in self.declared:
+            inner = Function(name, [a.type for a in arguments], returns)
+            inner.linkage, inner.attributes = "internal ", "nounwind noinline"
+            write(inner)
+            for other, text in inner.declared.items():
+                self.declared.setdefault(other, text)
+            self.declared[name] = inner._definition()
+        return self.call(name, returns, *arguments)
+
+    def table(self, name: str, element: str, numbers: Sequence[int | float]) -> Value:
+        """The address of constants that are part of the module."""
+        items = ", ".join([f"{element} {_constant_text(element, x)}" for x in numbers])
+        kind = f"[{len(numbers)} x {element}]"
+        self.declared[name] = f"@{name} = internal constant {kind} [{items}], align 64"
+        return Value("ptr", f"@{name}")
 
     def line(self, text: str) -> None:
         self._lines.append("  " + text)

@@ -11,6 +11,7 @@ TABLE = {
     "FACULA_NODES": "most operations recorded before they are run (default 1000)",
     "FACULA_BYTES": "most bytes of pending results before they are computed (default 256 MiB)",
     "FACULA_LINES": "0: do not keep the user's line of each operation",
+    "FACULA_VECTOR_BITS": "bits of the vectors compiled code uses; 0 for none (default: the CPU's)",
 }
 
 
@@ -31,6 +32,7 @@ class Flags:
     nodes: int
     bytes: int
     lines: bool
+    vector_bits: int  # -1: the CPU's own
 
 
 flags = Flags(
@@ -39,4 +41,5 @@ flags = Flags(
     nodes=_integer("FACULA_NODES", 1000),
     bytes=_integer("FACULA_BYTES", 256 << 20),
     lines=bool(_integer("FACULA_LINES", 1)),
+    vector_bits=_integer("FACULA_VECTOR_BITS", -1),
 )

@@ -1,0 +1,35 @@
+"""LLVM through llvmlite, imported when first needed, and a clear error where it cannot be."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+
+class Unavailable(RuntimeError):
+    """The native engine cannot work on this machine; the message says why."""
+
+
+@functools.cache
+def binding() -> Any:
+    """``llvmlite.binding``, ready to make code for this machine.
+
+    Raises Unavailable where llvmlite is missing, too old or does not load.
+    """
+    try:
+        import llvmlite.binding as llvm
+
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        llvm.check_jit_execution()
+    except Exception as error:  # whatever is wrong with a foreign library, facula goes on
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise Unavailable(f"llvmlite cannot be used ({reason})") from error
+    if not hasattr(llvm, "create_pass_builder"):
+        raise Unavailable("llvmlite is too old; 0.44 or newer is needed")
+    return llvm
+
+
+def version() -> str:
+    """LLVM's version, as ``22.1.0``."""
+    return ".".join(map(str, binding().llvm_version_info))

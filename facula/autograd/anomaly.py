@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from facula.autograd.modes import modes
+from facula.autograd.modes import anomaly_seen, modes
+
+
+def _switch(mode: bool, check_nan: bool) -> None:
+    if mode and not anomaly_seen:
+        anomaly_seen.append(True)
+    modes.anomaly, modes.anomaly_nan = mode, check_nan
 
 
 class set_detect_anomaly:
@@ -10,7 +16,7 @@ class set_detect_anomaly:
 
     def __init__(self, mode: bool, check_nan: bool = True):
         self._before = (modes.anomaly, modes.anomaly_nan)
-        modes.anomaly, modes.anomaly_nan = bool(mode), check_nan
+        _switch(bool(mode), check_nan)
 
     def __enter__(self):
         return None
@@ -27,7 +33,7 @@ class detect_anomaly:
 
     def __enter__(self):
         self._before = (modes.anomaly, modes.anomaly_nan)
-        modes.anomaly, modes.anomaly_nan = True, self._check_nan
+        _switch(True, self._check_nan)
 
     def __exit__(self, *exc):
         modes.anomaly, modes.anomaly_nan = self._before
@@ -35,7 +41,7 @@ class detect_anomaly:
 
 def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
     """Switch anomaly detection on or off."""
-    modes.anomaly, modes.anomaly_nan = bool(mode), bool(check_nan)
+    _switch(bool(mode), bool(check_nan))
 
 
 def is_anomaly_enabled() -> bool:

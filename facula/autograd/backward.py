@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facula.autograd.handle import TensorBase, wrap
-from facula.autograd.modes import modes
+from facula.autograd.modes import modes, tracing
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
 from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
 from facula.autograd.tools import fit, tools
@@ -74,9 +74,7 @@ def _describe(order, roots, number):
 def _trace_block(order, roots, seeds, olds, targets) -> GradientBlock:
     """Trace the sweep over this graph. ``seeds`` are specs or None (then the gradient is 1)."""
     trace = Trace()
-    before = modes.trace, modes.grad
-    modes.trace, modes.grad = trace, False
-    try:
+    with tracing(trace):
         saved = {}
         for node in order:
             saved[node] = {
@@ -99,8 +97,6 @@ def _trace_block(order, roots, seeds, olds, targets) -> GradientBlock:
                 grad = tools.add(wrap(old_nodes[position]), grad)
             outputs.append(grad._value)
             kept.append(position)
-    finally:
-        modes.trace, modes.grad = before
     # Inputs that no node uses stay in the block, so that recording needs no bookkeeping.
     return GradientBlock(Entry(trace.block(outputs), "backward"), tuple(kept))
 

@@ -22,6 +22,32 @@ class Modes(threading.local):
 
 
 modes = Modes()
+anomaly_seen: list[bool] = []  # filled when any thread first asks for anomaly detection
+
+
+class tracing:
+    """Within it, operations go into a trace instead of the recording, without gradients.
+
+    ``tracing.count`` tells how many traces are being made by all threads together. It is almost
+    always zero, and several times cheaper to look at than ``modes.trace`` of the thread.
+    """
+
+    count = 0
+    _lock = threading.Lock()
+
+    def __init__(self, trace: Trace):
+        self._trace = trace
+
+    def __enter__(self):
+        with tracing._lock:
+            tracing.count += 1
+        self._before = modes.trace, modes.grad
+        modes.trace, modes.grad = self._trace, False
+
+    def __exit__(self, *exc):
+        modes.trace, modes.grad = self._before
+        with tracing._lock:
+            tracing.count -= 1
 
 
 class _ContextDecorator:

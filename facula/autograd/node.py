@@ -10,7 +10,7 @@ from typing import Any
 from facula.autograd.handle import wrap
 from facula.base.dtypes import FLOAT
 
-_sequence = count()
+sequence = count()
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after "
@@ -159,7 +159,7 @@ def make_node(cls, call, edges, saved) -> Node:
     node.saved = saved
     node.hooks = None
     node.extra = None
-    node.sequence = next(_sequence)
+    node.sequence = next(sequence)
     return node
 
 

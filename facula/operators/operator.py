@@ -18,9 +18,9 @@ from operator import itemgetter
 from types import MethodType
 from typing import Any
 
-from facula.autograd.handle import TensorBase, wrap
-from facula.autograd.modes import modes
-from facula.autograd.node import make_node, node_class
+from facula.autograd.handle import TensorBase, classes, wrap
+from facula.autograd.modes import anomaly_seen, modes, tracing
+from facula.autograd.node import make_node, node_class, sequence
 from facula.autograd.sweep import fitted, zero_grads
 from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
@@ -48,6 +48,7 @@ Number = Any  # annotation: ints and bools given here are inputs of the program,
 Numbers = Any  # the same, for a parameter that takes a sequence of numbers
 Operand = Any  # the same, for parameters that take a tensor or a number
 _NUMERIC = ("Number", "Numbers", "Operand")
+_new = object.__new__
 
 
 class Call:
@@ -100,10 +101,45 @@ class Call:
                 self.edge_order = None
 
 
+def _node(call, values, tensors):
+    """The gradient node of a call that was just recorded.
+
+    ``values`` are those of its operands and, if it saves any, of its outputs.
+    """
+    node = _new(call.node_class)  # what make_node() does
+    node.call = call
+    if len(tensors) == 1:
+        (tensor,) = tensors
+        node.edges = ((tensor._node, tensor._nr),)
+    else:
+        edges = []
+        for tensor in tensors:
+            edges.append(None if tensor is None else (tensor._node, tensor._nr))
+        node.edges = tuple(edges)
+    pick = call.pick
+    node.saved = () if pick is None else pick(values)
+    node.hooks = node.extra = None
+    node.sequence = next(sequence)
+    if anomaly_seen and modes.anomaly:
+        node.line = pullback.current_stack()
+    return node
+
+
+def _wrapped(call, values, tensors, results):
+    """The results of a call as tensors, with a gradient node if they need one."""
+    if call.node_class is None:
+        return [wrap(value) for value in results]
+    node = _node(call, [*values, *results] if call.saves_outputs else values, tensors)
+    return [
+        wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
+        for nr, value in enumerate(results)
+    ]
+
+
 def picker(positions):
-    """A function from a list to the tuple of its items at ``positions``, as fast as can be."""
+    """A function from a list to the tuple of its items at ``positions``; None for no position."""
     if not positions:
-        return lambda values: ()
+        return None
     if len(positions) == 1:
         (only,) = positions
         return lambda values: (values[only],)
@@ -140,6 +176,7 @@ class Operator:
         self.roles = [roles.get(name) in _NUMERIC for name in self.names]
         self.numeric = any(self.roles)  # calls that differ only in numbers share one program
         self.arity = count
+        self.find = {1: Operator._lookup_one, 2: Operator._lookup_two}.get(count, Operator._lookup)
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
         self.view = view
@@ -163,27 +200,36 @@ class Operator:
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, *args, **kwargs):
-        # This method and Recorder.record are the hot path of the whole project: every operation of
-        # every program passes here, so they trade a little repetition for fewer Python calls.
+        # This method and Recorder.record_one are the hot path of the whole project: every operation
+        # of every program passes here, so they trade some repetition for fewer Python calls.
         if kwargs or len(args) != self.arity:
             if "out" in kwargs and "out" not in self.names:
                 return self.into(kwargs.pop("out"), self(*args, **kwargs))
             args = self._bind(args, kwargs)
-        if modes.trace is not None:
+        if tracing.count and modes.trace is not None:
             return self.in_trace(args)
         if self.view is not None:
             return self._call_view(args)
-        call, values, tensors = self._lookup(args)
-        if call.single:
-            value = recorder.record_one(call.entry, values)
-            if call.node_class is None:
-                return wrap(value)
-            return wrap(value, self._node(call, values, tensors, (value,)))
-        results = recorder.record(call.entry, values)
+        call, values, tensors = self.find(self, args)
+        if not call.single:
+            return self._several(call, values, tensors)
+        value = recorder.record_one(call.entry, values)
+        tensor = _new(classes.tensor)  # what wrap() does
+        tensor._value = value
+        tensor._alias = None
         if call.node_class is None:
-            outputs = [wrap(value) for value in results]
+            tensor._node = None
         else:
-            outputs = self._with_node(call, values, tensors, results)
+            if call.saves_outputs:
+                values.append(value)
+            tensor._node = _node(call, values, tensors)
+        tensor._nr = 0
+        tensor._grad = None
+        return tensor
+
+    def _several(self, call, values, tensors):
+        results = recorder.record(call.entry, values)
+        outputs = _wrapped(call, values, tensors, results)
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
 
     @staticmethod
@@ -197,18 +243,68 @@ class Operator:
         if shared:  # nothing is read until the view's value is needed
             results = [Value(spec) for spec in call.entry.specs]
         elif call.single:
-            results = (recorder.record_one(call.entry, values),)
+            results = [recorder.record_one(call.entry, values)]
         else:
             results = recorder.record(call.entry, values)
-        if call.node_class is None:
-            outputs = [wrap(value) for value in results]
-        else:
-            outputs = self._with_node(call, values, tensors, results)
+        outputs = _wrapped(call, values, tensors, results)
         for i, out in enumerate(outputs):
             views.attach(out, tensors[0], self, args, None if call.rebuild is None else i)
             if shared and out._alias is None:
                 return self(args[0].clone(), *args[1:])
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
+
+    def _lookup_one(self, args):
+        """What ``_lookup`` does, for the single argument of most functions of one tensor."""
+        (argument,) = args
+        if kinds[argument.__class__] != TENSOR:
+            return self._lookup(args)
+        alias = argument._alias
+        if alias is not None:
+            storage = alias.storage
+            if alias.seen != storage.version or storage.array is not None:
+                argument._sync()
+        value = argument._value
+        needs = 1 if argument._node is not None and modes.grad and self.differentiable else 0
+        call = self.cache.get((value.spec, needs))
+        if call is None:
+            return self._lookup(args)
+        return call, [value], args
+
+    def _lookup_two(self, args):
+        """What ``_lookup`` does, for two tensors or a tensor and a float."""
+        one, two = args
+        if kinds[one.__class__] != TENSOR:
+            return self._lookup(args)
+        alias = one._alias
+        if alias is not None:
+            storage = alias.storage
+            if alias.seen != storage.version or storage.array is not None:
+                one._sync()
+        needs = 0 if one._node is None else 1
+        if two.__class__ is float:
+            value = _new(Value)  # what Value() does, without the call
+            value.spec = WEAK_FLOAT
+            value.buffer = two
+            value.epoch = value.position = -1
+            two = None
+        elif kinds[two.__class__] == TENSOR:
+            alias = two._alias
+            if alias is not None:
+                storage = alias.storage
+                if alias.seen != storage.version or storage.array is not None:
+                    two._sync()
+            if two._node is not None:
+                needs |= 2
+            value = two._value
+        else:
+            return self._lookup(args)
+        if needs and not (modes.grad and self.differentiable):
+            needs = 0
+        first = one._value
+        call = self.cache.get((first.spec, value.spec, needs))
+        if call is None:
+            return self._lookup(args)
+        return call, [first, value], (one, two)
 
     def _lookup(self, args, sync=True):
         """The Call for these arguments, the values of its operands, and their tensors."""
@@ -219,8 +315,11 @@ class Operator:
         for argument, role in zip(args, self.roles):  # strict= costs time here
             kind = kinds[argument.__class__]
             if kind == TENSOR:
-                if sync and argument._alias is not None:
-                    argument._sync()
+                alias = argument._alias
+                if alias is not None and sync:
+                    storage = alias.storage
+                    if alias.seen != storage.version or storage.array is not None:
+                        argument._sync()
                 if argument._node is not None:
                     needs |= 1 << len(values)
                 value = argument._value
@@ -229,13 +328,21 @@ class Operator:
                 tensors.append(argument)
             elif kind == FLOATING or (kind == INTEGRAL and role):
                 if argument.__class__ is float:
-                    value = Value(WEAK_FLOAT, argument)
+                    value = _new(Value)  # what Value() does, without the call
+                    value.spec = WEAK_FLOAT
+                    value.buffer = argument
+                    value.epoch = value.position = -1
                 else:
                     value = plain_scalar(argument)
                 key.append(value.spec)
                 values.append(value)
                 tensors.append(None)
             elif kind == SEQUENCE:
+                if argument.__class__ is tuple and not role:
+                    first = argument[0] if argument else 0
+                    if first.__class__ is int:  # sizes, strides: nearly all there are
+                        key.append(argument)
+                        continue
                 needs |= enter_sequence(argument, role, key, values, tensors)
             elif kind == FOREIGN:
                 return self._lookup([from_numpy_scalar(a) for a in args])
@@ -253,25 +360,6 @@ class Operator:
         if call is None:
             call = self.cache.put(tuple(key), self._prepare(args, values, needs))
         return call, values, tensors
-
-    def _node(self, call, values, tensors, results):
-        """The gradient node of a call that was just recorded."""
-        edges = []
-        for t in tensors:
-            edges.append(None if t is None else (t._node, t._nr))
-        if call.saves_outputs:
-            values = [*values, *results]
-        node = make_node(call.node_class, call, tuple(edges), call.pick(values))
-        if modes.anomaly:
-            node.line = pullback.current_stack()
-        return node
-
-    def _with_node(self, call, values, tensors, results):
-        node = self._node(call, values, tensors, results)
-        return [
-            wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
-            for nr, value in enumerate(results)
-        ]
 
     def _bind(self, args, kwargs) -> list:
         """All arguments in the order of the signature, defaults filled in."""
@@ -364,12 +452,8 @@ class Operator:
 
 def traced(trace: Trace, function: Callable, *args):
     """Run ``function`` with its primitives going into ``trace`` and gradients off."""
-    before = modes.trace, modes.grad
-    modes.trace, modes.grad = trace, False
-    try:
+    with tracing(trace):
         return function(*args)
-    finally:
-        modes.trace, modes.grad = before
 
 
 def _rebuild(cls, outputs):

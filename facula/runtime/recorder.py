@@ -9,6 +9,7 @@ everything about the program except the numbers in it: Python floats are inputs 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from itertools import count
 from sys import getrefcount
 from threading import RLock, current_thread, get_ident, main_thread
@@ -20,12 +21,14 @@ from facula.base.flags import flags
 from facula.graph.node import Block
 from facula.graph.spec import WEAK, Spec
 from facula.runtime import plans
-from facula.runtime.source import user_line
+from facula.runtime.source import Lines, user_line
 from facula.runtime.value import Value
 
 NEW_INPUT = -1
 _ON_HOST = (np.ndarray, np.generic, bool, int, float, complex)
 LOST = "this tensor has no value: the operation that computes it failed (see the first error)"
+_NOTHING: Iterator[Any] = iter(())
+_new = object.__new__
 
 
 class Entry:
@@ -50,8 +53,8 @@ class Recorder:
     """
 
     __slots__ = (
-        "budget", "busy", "bytes", "calls", "epoch", "inputs", "key", "lines", "lock",
-        "running", "runs", "thread", "values",
+        "budget", "busy", "bytes", "calls", "epoch", "expected", "inputs", "key", "known", "lines",
+        "lock", "running", "runs", "thread", "values",
     )  # fmt: skip
 
     def __init__(self):
@@ -60,6 +63,8 @@ class Recorder:
         self.thread = get_ident()  # the only thread that records, or 0 when there are several
         self.lock = RLock()
         self.running = False
+        self.known = Lines()
+        self.calls, self.lines, self.expected = [], [], _NOTHING
         self._start()
 
     def _locked(self) -> RLock:
@@ -75,13 +80,18 @@ class Recorder:
         return self.lock
 
     def _start(self):
+        if self.lines and self.expected is _NOTHING:
+            self.known.put(self.calls, self.lines)
         self.epoch += 1
         self.busy = False  # a call is being appended; left true when Ctrl-C comes right then
         self.key: list[int] = []
         self.values: list[Value] = []
         self.inputs: list[Value] = []
         self.calls: list[Entry] = []
+        # Where each call was recorded. While the calls are the expected ones, those of an earlier
+        # program, this is that program's list, which may be longer than ``calls``.
         self.lines: list = []
+        self.expected: Iterator[Entry] = _NOTHING
         self.budget = flags.nodes
         self.bytes = flags.bytes
 
@@ -99,10 +109,16 @@ class Recorder:
         self._append(entry, operands)
         values, epoch = self.values, self.epoch
         results = []
+        position = len(values)
         for spec in entry.specs:
-            value = Value(spec, None, epoch, len(values))
-            values.append(value)
+            value = _new(Value)  # what Value() does, without the call
+            value.spec = spec
+            value.buffer = None
+            value.epoch = epoch
+            value.position = position
+            position += 1
             results.append(value)
+        values += results
         self.busy = False
         if self.budget < 0 or self.bytes < 0 or flags.eager:
             self.flush()
@@ -132,9 +148,13 @@ class Recorder:
             call.append(operand.position)
         key += call
         self.calls.append(entry)
-        if flags.lines:
-            self.lines.append(user_line())
-        value = Value(entry.specs[0], None, epoch, len(values))
+        if next(self.expected, None) is not entry:
+            self._note_line(entry)
+        value = _new(Value)  # what Value() does, without the call
+        value.spec = entry.specs[0]
+        value.buffer = None
+        value.epoch = epoch
+        value.position = len(values)
         values.append(value)
         self.busy = False
         self.budget -= 1
@@ -159,10 +179,36 @@ class Recorder:
             call.append(operand.position)
         key += call
         self.calls.append(entry)
-        if flags.lines:
-            self.lines.append(user_line())
+        if next(self.expected, None) is not entry:
+            self._note_line(entry)
         self.budget -= 1
         self.bytes -= entry.cost
+
+    def _note_line(self, entry: Entry) -> None:
+        """The call that was just appended is not the expected one: look where it was made.
+
+        A program that begins on the line where an earlier one began is expected to make the same
+        calls; as long as it does, that program's lines are its lines and no frame is looked at.
+        """
+        if not flags.lines:
+            return
+        before = len(self.calls) - 1
+        if self.expected is not _NOTHING:
+            self._own_lines(before)
+        line = user_line()
+        if before == 0:
+            found = self.known.get(line)
+            if found is not None and found[0][0] is entry:
+                calls, self.lines = found
+                self.expected = iter(calls)
+                next(self.expected)
+                return
+        self.lines.append(line)
+
+    def _own_lines(self, count: int) -> None:
+        """Go on with a list of lines of its own: the first ``count`` of the present one."""
+        self.expected = _NOTHING
+        self.lines = self.lines[:count]
 
     def flush(self) -> None:
         """Compute every pending value that Python can still see; the others are never made."""
@@ -187,6 +233,7 @@ class Recorder:
         except BaseException:  # Ctrl-C: what was pending still is, and can be run again
             if self.epoch != pending[-1] and not self.key:
                 self.key, self.values, self.inputs, self.calls, self.lines, self.epoch = pending
+                self._own_lines(len(self.calls))
             raise
 
     def _run(self, pending) -> None:
@@ -223,6 +270,7 @@ class Recorder:
     def _drop_interrupted(self) -> None:
         """Ctrl-C came in the middle of recording a call: keep the complete calls before it."""
         key, values = self.key, self.values
+        self._own_lines(len(self.calls))
         at = known = given = complete = 0
         for entry in self.calls:
             start, inputs = at, 0

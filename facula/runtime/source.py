@@ -33,6 +33,29 @@ def user_line():
     return None
 
 
+class Lines:
+    """Lines of recorded programs, by the place where a program began."""
+
+    __slots__ = ("_found",)
+    _limit = 64
+
+    def __init__(self):
+        self._found: dict[tuple[int, int], tuple[list, list]] = {}
+
+    def get(self, place):
+        """(calls, lines) of the last program that began at ``place``; None if there was none."""
+        return None if place is None else self._found.get((id(place[0]), place[1]))
+
+    def put(self, calls: list, lines: list) -> None:
+        """Keep what a program called, and where; neither list may be changed from then on."""
+        if lines[0] is None:
+            return
+        if len(self._found) >= self._limit:
+            self._found.clear()
+        code, index = lines[0]  # the code object stays alive in ``lines``, so its id stays its own
+        self._found[id(code), index] = calls, lines
+
+
 class Line:
     """``train.py:12`` for what :func:`user_line` returned; put into words only when printed.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from facula.base.caches import Cache
 from facula.base.dtypes import BOOL
 from facula.graph.primitives import contraction as p
 from facula.graph.primitives import elementwise as e
@@ -239,32 +238,8 @@ def _convolve(input, weight, bias, stride, padding, dilation, groups, output_pad
     return _convolution(input, weight, bias, (stride, padding, dilation, groups), sizes)
 
 
-_seen = Cache(2000)
-
-
-def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups):
-    """The way into a convolution; calls like one that was checked before go straight through."""
-    try:
-        key = (
-            rank, input._value.spec, weight._value.spec, None if bias is None else bias._value.spec,
-            stride, padding, dilation, groups,
-        )  # fmt: skip
-        geometry = _seen.get(key)
-    except (AttributeError, TypeError):
-        key = geometry = None
-    if geometry is not None:
-        return _convolution(input, weight, bias, geometry, None)
-    check_tensors(name, input=input, weight=weight)
-    ndim = len(_shape(input))
-    if ndim not in (rank + 1, rank + 2):
-        raise RuntimeError(
-            f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but got "
-            f"input of size: {list(_shape(input))}"
-        )
-    if ndim == rank + 1:
-        batch = _unsqueeze(input, 0)
-        out = _conv_nd(name, rank, batch, weight, bias, stride, padding, dilation, groups)
-        return _squeeze_first(out)
+def _geometry(rank, weight, stride, padding, dilation, groups):
+    """(stride, (before, after) padding, dilation, groups) from arguments as users write them."""
     steps = _each("stride", stride, rank)
     spread = _each("dilation", dilation, rank)
     own = len(_shape(weight)) - 2
@@ -273,11 +248,46 @@ def _conv_nd(name, rank, input, weight, bias, stride, padding, dilation, groups)
             f"expected stride to be a single integer value or a list of {own} values to match the "
             f"convolution dimensions, but got stride={list(steps)}"
         )
-    pads = _paddings(padding, weight, steps, spread, rank)
-    out = _convolve(input, weight, bias, steps, pads, spread, groups)
-    if key is not None:
-        _seen.put(key, (steps, pads, spread, groups))
-    return out
+    return steps, _paddings(padding, weight, steps, spread, rank), spread, groups
+
+
+def _forward_grads(g, input, weight, stride, padding, dilation, groups, needs):
+    rank = len(_shape(weight)) - 2
+    geometry = _geometry(rank, weight, stride, padding, dilation, groups)
+    return _convolution_grads(g, input, weight, geometry, None, needs)
+
+
+def _forward(rank):
+    """The convolution of batches; it takes its arguments as users write them.
+
+    So a call like an earlier one is found by them, and they are looked at once.
+    """
+    name = f"conv{rank}d"
+
+    def body(input, weight, bias, stride, padding, dilation, groups):
+        check_tensors(name, input=input, weight=weight)
+        ndim = len(_shape(input))
+        if ndim != rank + 2:
+            raise RuntimeError(
+                f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {name}, but "
+                f"got input of size: {list(_shape(input))}"
+            )
+        geometry = _geometry(rank, weight, stride, padding, dilation, groups)
+        return _convolve(input, weight, bias, *geometry)
+
+    body.__name__ = f"_{name}"
+    return operator(name="Convolution", derivative=_forward_grads)(body)
+
+
+_conv1d, _conv2d, _conv3d = _forward(1), _forward(2), _forward(3)
+
+
+def _is_single(input, ndim) -> bool:
+    """Whether the input has no batch dimension."""
+    try:
+        return input._value.spec.ndim == ndim
+    except AttributeError:  # no tensor, which the operator refuses
+        return False
 
 
 def _squeeze_first(out):
@@ -304,7 +314,10 @@ def _paddings(padding, weight, stride, dilation, rank):
 
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of (N, C, L) or (C, L) with a weight (O, C/groups, K)."""
-    return _conv_nd("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
+    if _is_single(input, 2):
+        batch = _unsqueeze(input, 0)
+        return _squeeze_first(_conv1d(batch, weight, bias, stride, padding, dilation, groups))
+    return _conv1d(input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
@@ -317,12 +330,18 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     >>> torch.nn.functional.conv2d(x, w).shape
     torch.Size([1, 6, 28, 28])
     """
-    return _conv_nd("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+    if _is_single(input, 3):
+        batch = _unsqueeze(input, 0)
+        return _squeeze_first(_conv2d(batch, weight, bias, stride, padding, dilation, groups))
+    return _conv2d(input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of volumes (N, C, D, H, W) with a weight (O, C/groups, KD, KH, KW)."""
-    return _conv_nd("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
+    if _is_single(input, 4):
+        batch = _unsqueeze(input, 0)
+        return _squeeze_first(_conv3d(batch, weight, bias, stride, padding, dilation, groups))
+    return _conv3d(input, weight, bias, stride, padding, dilation, groups)
 
 
 def _transpose_nd(

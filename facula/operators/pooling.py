@@ -122,14 +122,42 @@ def _check_rank(name, rank, input):
         )
 
 
+def _max_geometry(rank, input, *arguments):
+    """The windows of a call, after PyTorch's checks."""
+    name = f"max_pool{rank}d"
+    _check_rank(name, rank, input)
+    if _dtype(input).category not in (1, FLOAT):
+        raise NotImplementedError(f"\"{name}\" not implemented for '{_dtype(input).legacy}'")
+    return geometry_of(name, rank, input, *arguments)
+
+
+def _max_rule(rank):
+    def rule(g, input, kernel_size, stride, padding, dilation, ceil_mode):
+        windows = (kernel_size, stride, padding, dilation, ceil_mode)
+        return {"input": _max_grad(g, input, _max_geometry(rank, input, *windows))}
+
+    return rule
+
+
+def _max_of_rank(rank):
+    """Max pooling that takes its windows as users write them: repeated calls skip the checks."""
+
+    def body(input, kernel_size, stride, padding, dilation, ceil_mode):
+        geometry = _max_geometry(rank, input, kernel_size, stride, padding, dilation, ceil_mode)
+        return _max_pool(input, geometry)
+
+    body.__name__ = f"_max_pool{rank}d"
+    return operator(name=f"MaxPool{rank}DWithIndices", derivative=_max_rule(rank))(body)
+
+
+_max_pool2d, _max_pool3d = _max_of_rank(2), _max_of_rank(3)
+
+
 def _max(name, rank, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     arguments = (kernel_size, stride, padding, dilation, ceil_mode)
     geometry = recalled(name, input, arguments)
     if geometry is None:
-        _check_rank(name, rank, input)
-        if _dtype(input).category not in (1, FLOAT):
-            raise NotImplementedError(f"\"{name}\" not implemented for '{_dtype(input).legacy}'")
-        geometry = geometry_of(name, rank, input, *arguments)
+        geometry = _max_geometry(rank, input, *arguments)
         remember(name, input, arguments, geometry)
     return (_max_pool_pair if return_indices else _max_pool)(input, geometry)
 
@@ -156,18 +184,18 @@ def max_pool2d(
     tensor([[[ 5.,  7.],
              [13., 15.]]])
     """
-    return _max(
-        "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    if return_indices:
+        return _max("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+    return _max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def max_pool3d(
     input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
 ):
     """The maximum of each window of volumes (N, C, D, H, W) or (C, D, H, W)."""
-    return _max(
-        "max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-    )
+    if return_indices:
+        return _max("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, True)
+    return _max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode)
 
 
 def _with_indices(name, pool):

@@ -51,8 +51,8 @@ class MaxPool1d(_MaxPoolNd):
             self.stride,
             self.padding,
             self.dilation,
-            ceil_mode=self.ceil_mode,
-            return_indices=self.return_indices,
+            self.ceil_mode,
+            self.return_indices,
         )
 
 
@@ -71,8 +71,8 @@ class MaxPool2d(_MaxPoolNd):
             self.stride,
             self.padding,
             self.dilation,
-            ceil_mode=self.ceil_mode,
-            return_indices=self.return_indices,
+            self.ceil_mode,
+            self.return_indices,
         )
 
 
@@ -86,8 +86,8 @@ class MaxPool3d(_MaxPoolNd):
             self.stride,
             self.padding,
             self.dilation,
-            ceil_mode=self.ceil_mode,
-            return_indices=self.return_indices,
+            self.ceil_mode,
+            self.return_indices,
         )
 
 

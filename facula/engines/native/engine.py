@@ -1,0 +1,80 @@
+"""The native engine: compiles programs, and runs them in one native call each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from facula.engines.native import llvm
+from facula.engines.native.executable import NativeSegment
+from facula.engines.native.lowering.plan import Unsupported, lower
+from facula.engines.native.lowering.segments import Segment, split
+from facula.engines.reference.engine import Interpreter
+from facula.graph.node import INPUT, Node
+
+
+class Segments:
+    """A program that runs in several segments, some of them on the reference engine."""
+
+    def __init__(self, inputs: Sequence[Node], segments, outputs: Sequence[Node]):
+        place = {n: i for i, n in enumerate(inputs)}
+        self.parts: list[tuple[Any, list[int]]] = []
+        for segment, executable in segments:
+            given = [place[n] for n in segment.inputs]
+            for node in segment.outputs:
+                place[node] = len(place)
+            self.parts.append((executable, given))
+        self.outputs = [place[n] for n in outputs]
+
+    def run(self, buffers: Sequence[Any]) -> list[Any]:
+        values = list(buffers)
+        for executable, given in self.parts:
+            values.extend(executable.run([values[i] for i in given]))
+        return [values[i] for i in self.outputs]
+
+    def describe(self) -> str:
+        """The segments' kernels, one a line."""
+        return "\n".join([part.describe() for part, _ in self.parts if hasattr(part, "describe")])
+
+
+class NativeEngine:
+    """Machine code for this CPU; a buffer is a C-contiguous ndarray."""
+
+    name = "native"
+
+    def __init__(self):
+        llvm.binding()  # raises Unavailable where there is no LLVM
+
+    def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]):
+        inputs = [n for n in nodes if n.primitive is INPUT]
+        refused: set[Node] = set()
+        while True:
+            segments = split(nodes, outputs, refused)
+            try:
+                made = [(s, _executable(s)) for s in segments]
+            except Unsupported as found:
+                refused.add(found.node)
+                continue
+            break
+        whole = len(made) == 1 and made[0][0].inputs == inputs and made[0][0].outputs == [*outputs]
+        return made[0][1] if whole else Segments(inputs, made, outputs)
+
+    def download(self, buffer: Any) -> np.ndarray:
+        return np.asarray(buffer)
+
+
+def _executable(segment: Segment):
+    if segment.native:
+        return NativeSegment(lower(segment.nodes, segment.inputs, segment.outputs))
+    given = [Node(INPUT, (), {"spec": n.spec}, n.spec) for n in segment.inputs]
+    table = dict(zip(segment.inputs, given, strict=True))
+    for node in segment.nodes:
+        inputs = tuple([table[n] for n in node.inputs])
+        table[node] = Node(node.primitive, inputs, node.params, node.spec)
+    return Interpreter(list(table.values()), [table[n] for n in segment.outputs])
+
+
+def make() -> NativeEngine:
+    return NativeEngine()

@@ -1,0 +1,1 @@
+"""From a program's nodes to kernels: what is fused with what, and where values lie in memory."""

@@ -1,0 +1,35 @@
+"""What follows a contraction, done while its results are still in registers."""
+
+from __future__ import annotations
+
+from facula.engines.native import ir
+from facula.engines.native.lowering.loop_code import Evaluator, Scope
+from facula.engines.native.lowering.loops import LoopProgram
+
+
+class Epilogue:
+    """A group's program as :mod:`facula.engines.native.contraction` takes it.
+
+    Extras are the buffers the program loads and then those it stores.
+    """
+
+    keeps = False
+
+    def __init__(self, program: LoopProgram, loaded: int):
+        self.program = program
+        self.key = repr(program)
+        self.extras = program.slots
+        self.writes = tuple(range(loaded, program.slots))
+
+    def emit(self, f: ir.Function, pointers, value, coordinates, mask) -> None:
+        """Compute and store everything for one vector of results."""
+        program = self.program
+        lanes = ir.lanes_of(value.type)
+        evaluator = Evaluator(f, program.instructions, pointers[1:], 2, lanes)
+        evaluator.counters = dict(enumerate(coordinates))
+        scope = Scope(None, frozenset((0, 1, 2)), mask)
+        for i, instruction in enumerate(program.instructions):
+            if instruction[0] == "anchor":
+                scope.values[i] = value
+        for store in program.stores:
+            evaluator.store(store.slot, store.dtype, store.value, store.place, scope)

@@ -86,7 +86,8 @@ class Function:
         self._lines: list[str] = []
         self._next = 0
         self.declared: dict[str, str] = {}
-        self.attributes = "nounwind"
+        # Loops that fill or copy must not become calls of libc: there is nothing to link with.
+        self.attributes = 'nounwind "no-builtins"'
         self.linkage = ""
 
     # Text -------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ change (loop counters, accumulators) are stack slots; LLVM turns them into regis
 
 from __future__ import annotations
 
+import platform
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -316,6 +317,45 @@ class Function:
         self._next += 1
         self._slots.append(f"  {slot.name} = alloca {element}, i64 {count}, align {align}")
         return slot
+
+    # Other threads and other functions --------------------------------------------------------
+
+    def call_at(self, pointer: Value, returns: str, *arguments: Operand) -> Value:
+        """Call a function through its address; numbers are passed as i64."""
+        text = ", ".join([str(self.typed(a, "i64")) for a in arguments])
+        if returns == "void":
+            self.line(f"call void {pointer.name}({text})")
+            return Value("void", "")
+        return self.new(returns, f"call {returns} {pointer.name}({text})")
+
+    def atomic_load(self, pointer: Value, order: str = "acquire") -> Value:
+        """An i64 that other threads write."""
+        return self.new("i64", f"load atomic i64, {pointer} {order}, align 8")
+
+    def atomic_store(self, value: Operand, pointer: Value, order: str = "release") -> None:
+        """Write an i64 that other threads read."""
+        self.line(f"store atomic {self.typed(value, 'i64')}, {pointer} {order}, align 8")
+
+    def atomic_add(self, pointer: Value, value: Operand) -> Value:
+        """Add to an i64 that other threads change too; the value before."""
+        return self.new(
+            "i64", f"atomicrmw add {pointer}, {self.typed(value, 'i64')} acq_rel, align 8"
+        )
+
+    def atomic_swap(self, pointer: Value, expected: Operand, value: Operand) -> Value:
+        """Replace an i64 if it still is ``expected``; whether it was, as an i1."""
+        before, after = self.typed(expected, "i64"), self.typed(value, "i64")
+        text = f"cmpxchg {pointer}, {before}, {after} acq_rel acquire, align 8"
+        both = self.new("{ i64, i1 }", text)
+        return self.new("i1", f"extractvalue {both}, 1")
+
+    def pause(self) -> None:
+        """Tell the CPU that this thread is waiting in a loop."""
+        machine = platform.machine().lower()
+        if machine in ("x86_64", "amd64"):
+            self.call("llvm.x86.sse2.pause", "void")
+        elif machine in ("aarch64", "arm64"):
+            self.call("llvm.aarch64.hint", "void", Value("i32", "1"))
 
     # Control ----------------------------------------------------------------------------------
 

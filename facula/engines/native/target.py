@@ -17,7 +17,7 @@ _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 @dataclass(frozen=True)
 class Target:
-    """What the code generators ask about a CPU; ``l1`` and ``l2`` are bytes of one core's caches."""
+    """What the code generators ask about a CPU; ``l1`` and ``l2`` are bytes of a core's caches."""
 
     cpu: str
     features: frozenset[str]

@@ -12,10 +12,13 @@ from facula.runtime.value import Value
 STATIC, TENSOR, FLOATING, INTEGRAL, SEQUENCE, FOREIGN = range(6)
 
 
-class _Kinds(dict):
-    """type of an argument -> how it is treated; each type is examined once."""
+kinds: dict[type, int] = {}  # of the types seen so far; a plain dictionary is quickest to read
 
-    def __missing__(self, cls: type) -> int:
+
+def kind_of(cls: type) -> int:
+    """How arguments of a type are treated; each type is examined once."""
+    kind = kinds.get(cls)
+    if kind is None:
         kind = STATIC
         if issubclass(cls, TensorBase):
             kind = TENSOR
@@ -27,11 +30,8 @@ class _Kinds(dict):
             kind = SEQUENCE
         elif cls.__module__ == "numpy" and hasattr(cls, "item"):
             kind = FOREIGN
-        self[cls] = kind
-        return kind
-
-
-kinds = _Kinds()
+        kinds[cls] = kind
+    return kind
 
 
 class Slot:
@@ -58,7 +58,7 @@ def fill(template, operands):
 
 def template_of(argument, role, counter, operands=None):
     """An argument with tensors and runtime numbers replaced by slots, in order."""
-    kind = kinds[argument.__class__]
+    kind = kind_of(argument.__class__)
     if kind in (TENSOR, FLOATING) or (kind == INTEGRAL and role):
         if operands is not None:
             operands.append(argument)
@@ -122,7 +122,7 @@ def plain_scalar(number) -> Value:
 
 def from_numpy_scalar(argument):
     """A NumPy scalar as a Python number; arrays are refused with the way to convert them."""
-    if kinds[argument.__class__] != FOREIGN:
+    if kind_of(argument.__class__) != FOREIGN:
         return argument
     if getattr(argument, "ndim", 0):
         raise TypeError(

@@ -28,14 +28,15 @@ from facula.graph.build import Trace
 from facula.graph.spec import WEAK, WEAK_FLOAT
 from facula.operators import pullback, views
 from facula.operators.arguments import (
-    FLOATING,
     FOREIGN,
     INTEGRAL,
     SEQUENCE,
+    STATIC,
     TENSOR,
     enter_sequence,
     fill,
     from_numpy_scalar,
+    kind_of,
     kinds,
     plain_scalar,
     template_of,
@@ -134,6 +135,15 @@ def _wrapped(call, values, tensors, results):
         wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
         for nr, value in enumerate(results)
     ]
+
+
+def float_value(number):
+    """A float as an input of the program."""
+    value = _new(Value)  # what Value() does, without its call
+    value.spec = WEAK_FLOAT
+    value.buffer = number
+    value.epoch = value.position = -1
+    return value
 
 
 def picker(positions):
@@ -256,7 +266,7 @@ class Operator:
     def _lookup_one(self, args):
         """What ``_lookup`` does, for the single argument of most functions of one tensor."""
         (argument,) = args
-        if kinds[argument.__class__] != TENSOR:
+        if kinds.get(argument.__class__) != TENSOR:
             return self._lookup(args)
         alias = argument._alias
         if alias is not None:
@@ -273,7 +283,7 @@ class Operator:
     def _lookup_two(self, args):
         """What ``_lookup`` does, for two tensors or a tensor and a float."""
         one, two = args
-        if kinds[one.__class__] != TENSOR:
+        if kinds.get(one.__class__) != TENSOR:
             return self._lookup(args)
         alias = one._alias
         if alias is not None:
@@ -282,12 +292,9 @@ class Operator:
                 one._sync()
         needs = 0 if one._node is None else 1
         if two.__class__ is float:
-            value = _new(Value)  # what Value() does, without the call
-            value.spec = WEAK_FLOAT
-            value.buffer = two
-            value.epoch = value.position = -1
+            value = float_value(two)
             two = None
-        elif kinds[two.__class__] == TENSOR:
+        elif kinds.get(two.__class__) == TENSOR:
             alias = two._alias
             if alias is not None:
                 storage = alias.storage
@@ -313,7 +320,11 @@ class Operator:
         key: list = []
         needs = 0
         for argument, role in zip(args, self.roles):  # strict= costs time here
-            kind = kinds[argument.__class__]
+            cls = argument.__class__
+            try:
+                kind = kinds[cls]
+            except KeyError:
+                kind = kind_of(cls)
             if kind == TENSOR:
                 alias = argument._alias
                 if alias is not None and sync:
@@ -326,19 +337,10 @@ class Operator:
                 key.append(value.spec)
                 values.append(value)
                 tensors.append(argument)
-            elif kind == FLOATING or (kind == INTEGRAL and role):
-                if argument.__class__ is float:
-                    value = _new(Value)  # what Value() does, without the call
-                    value.spec = WEAK_FLOAT
-                    value.buffer = argument
-                    value.epoch = value.position = -1
-                else:
-                    value = plain_scalar(argument)
-                key.append(value.spec)
-                values.append(value)
-                tensors.append(None)
+            elif kind == STATIC or (kind == INTEGRAL and not role):
+                key.append(argument)
             elif kind == SEQUENCE:
-                if argument.__class__ is tuple and not role:
+                if cls is tuple and not role:
                     first = argument[0] if argument else 0
                     if first.__class__ is int:  # sizes, strides: nearly all there are
                         key.append(argument)
@@ -347,7 +349,10 @@ class Operator:
             elif kind == FOREIGN:
                 return self._lookup([from_numpy_scalar(a) for a in args])
             else:
-                key.append(argument)
+                value = float_value(argument) if cls is float else plain_scalar(argument)
+                key.append(value.spec)
+                values.append(value)
+                tensors.append(None)
         if needs and not (modes.grad and self.differentiable):
             needs = 0
         key.append(needs)

@@ -247,7 +247,7 @@ def _check_range(target, classes: int, ignore_index: int) -> None:
     """IndexError for a target that is no class, on the line that uses it."""
     if modes.trace is not None or clearly_in_range(target, classes):
         return
-    if out_of_range(target, 0, classes) is None:
+    if out_of_range(target, 0, classes, ignore_index) is None:
         return
     array = np.asarray(target._buffer())
     bad = array[((array < 0) | (array >= classes)) & (array != ignore_index)]

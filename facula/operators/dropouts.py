@@ -12,7 +12,7 @@ from facula.operators.basic import cast, identity
 from facula.operators.inplace import write
 from facula.operators.movement import squeeze, strides_of, unsqueeze
 from facula.operators.operator import Number, operator
-from facula.operators.positions import computed
+from facula.operators.positions import computed, random_tensor
 from facula.operators.precision import narrowed, wide_dtype
 from facula.runtime import streams
 from facula.runtime.generator import default_stream
@@ -45,15 +45,18 @@ def memory_order(shape, strides) -> list[int]:
 
 def keep_mask(shape, p: float, strides=None):
     """A bool tensor that is true with probability ``1 - p``, drawn in the order of memory."""
-    drawn = streams.bernoulli_scalar(default_stream(), math.prod(shape), 1 - p)
-    if strides is None:
-        return computed(drawn.reshape(shape))
-    order = memory_order(shape, strides)
+    order = None if strides is None else memory_order(shape, strides)
     if order == list(range(len(shape))):
-        return computed(drawn.reshape(shape))
-    in_memory = drawn.reshape([shape[axis] for axis in order])
-    back = np.argsort(order)
-    return computed(np.ascontiguousarray(in_memory.transpose(back)))
+        order = None
+
+    def draw():
+        drawn = streams.bernoulli_scalar(default_stream(), math.prod(shape), 1 - p)
+        if order is None:
+            return drawn.reshape(shape)
+        in_memory = drawn.reshape([shape[axis] for axis in order])
+        return np.ascontiguousarray(in_memory.transpose(np.argsort(order)))
+
+    return random_tensor(draw)
 
 
 def _noise(keep, kept, own):

@@ -12,6 +12,7 @@ from facula.graph.primitives import indexing as ix
 from facula.graph.primitives.kinds import broadcast_shapes
 from facula.graph.spec import spec
 from facula.operators import kit
+from facula.runtime.recorder import recorder
 from facula.runtime.value import Value
 
 INDEX_DTYPES = (dtypes.int64, dtypes.int32)
@@ -27,6 +28,14 @@ def computed(array: np.ndarray, to=None):
     """A tensor over an array that nobody else will write to."""
     to = to or dtypes.from_numpy(array.dtype)
     return wrap(Value(spec(array.shape, to), array))
+
+
+def random_tensor(draw, to=None):
+    """A tensor over the array that ``draw()`` takes from a stream; replays draw anew."""
+    made = computed(draw(), to)
+    if recorder.capture is not None:
+        recorder.capture.note_draw(made._value, draw)
+    return made
 
 
 def array_of(x) -> np.ndarray:
@@ -61,12 +70,16 @@ def clearly_in_range(index, high: int) -> bool:
     return not buffer.size or bool(buffer.view(np.uint64).max() < high)
 
 
-def out_of_range(index, low: int, high: int):
+def out_of_range(index, low: int, high: int, besides: int | None = None):
     """An element of ``index`` outside ``low <= i < high``, or None.
 
-    Runs pending work only when it must: an index whose whole memory is in range is fine.
+    Runs pending work only when it must: an index whose whole memory is in range is fine. In a
+    captured function each replay checks its own indices; there, ``besides`` is allowed, too.
     """
     if modes.trace is not None:
+        return None
+    if recorder.capture is not None:
+        recorder.capture.note_range(index, low, high, besides)
         return None
     buffer = index._value.buffer
     alias = index._alias

@@ -11,6 +11,7 @@ from facula.autograd import enable_grad
 from facula.operators.formula import formula
 from facula.optim._cohorts import Cohort, Plan, as_real, make_plan
 from facula.optim.optimizer import Optimizer
+from facula.runtime.recorder import recorder
 from facula.tensors import Tensor, assign
 
 _is_sparse = attrgetter("is_sparse")
@@ -136,6 +137,10 @@ class GroupwiseOptimizer(Optimizer):
             params = [as_real(p) for p in params]
         lists = (*buffers, cohort.tensors) if cohort.tensors else buffers
         program = rule.plain if differentiable else rule.recorded
+        if recorder.capture is not None:  # each replay asks for the numbers of its own step
+            numbers = recorder.capture.note_numbers(
+                self, group, cohort, values, numbers, structure, differentiable
+            )
         results = program(params, grads, *lists, *numbers, **structure)
         targets = list(params)
         for old in lists:

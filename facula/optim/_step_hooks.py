@@ -44,6 +44,8 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(step)
     def wrapper(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
         self._opt_called = True
+        if recorder.capture is not None:
+            recorder.capture.note_step(self)
         if not (
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks

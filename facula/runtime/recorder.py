@@ -53,8 +53,8 @@ class Recorder:
     """
 
     __slots__ = (
-        "budget", "busy", "bytes", "calls", "epoch", "expected", "inputs", "key", "known", "lines",
-        "lock", "running", "runs", "thread", "values",
+        "budget", "busy", "bytes", "calls", "capture", "epoch", "expected", "inputs", "key",
+        "known", "lines", "lock", "running", "runs", "thread", "values",
     )  # fmt: skip
 
     def __init__(self):
@@ -63,6 +63,7 @@ class Recorder:
         self.thread = get_ident()  # the only thread that records, or 0 when there are several
         self.lock = RLock()
         self.running = False
+        self.capture: Any = None  # who keeps the program growing until a captured call has ended
         self.known = Lines()
         self.calls, self.lines, self.expected = [], [], _NOTHING
         self._start()
@@ -77,6 +78,8 @@ class Recorder:
             time.sleep(0.02)
             while self.running:
                 time.sleep(0.001)
+        if self.capture is not None:
+            self.capture.wait()
         return self.lock
 
     def _start(self):
@@ -214,7 +217,10 @@ class Recorder:
         """Compute every pending value that Python can still see; the others are never made."""
         if self.thread != get_ident():
             with self._locked():
-                self._flush()
+                if self.capture is None:
+                    self._flush()
+        elif self.capture is not None:
+            return
         elif self.key:
             self.running = True
             try:
@@ -310,14 +316,18 @@ def compute(value: Value) -> Any:
     if value.buffer is None:
         recorder.flush()
         if value.buffer is None:
+            if recorder.capture is not None:
+                recorder.capture.refuse_reading()
             raise RuntimeError(LOST)
     return value.buffer
 
 
 def host(value: Value) -> Any:
     """The value as NumPy sees it (a Python number for a weak one), wherever it was computed."""
+    if recorder.capture is not None:
+        recorder.capture.note_reading(value)
     buffer = compute(value)
-    return buffer if isinstance(buffer, _ON_HOST) else plans.download(buffer)
+    return buffer if isinstance(buffer, _ON_HOST) else np.asarray(buffer)
 
 
 def scalar(number) -> Value:

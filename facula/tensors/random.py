@@ -9,6 +9,7 @@ import numpy as np
 from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.operators.inplace import write
+from facula.operators.positions import random_tensor
 from facula.runtime import streams
 from facula.tensors.build import adopt
 from facula.tensors.creation import finish, size_of
@@ -18,8 +19,12 @@ from facula.tensors.generator import stream_of
 def _made(draw, size, dtype, device, requires_grad, generator):
     own = dtype or dtypes.default_float()
     n = math.prod(size)
-    values = draw(stream_of(generator), n, own.name).reshape(size)
-    return finish(adopt(values, own), device, requires_grad)
+
+    def drawn():
+        values = draw(stream_of(generator), n, own.name).reshape(size)
+        return values.astype(own.numpy, copy=False)
+
+    return finish(random_tensor(drawn, own), device, requires_grad)
 
 
 def _require_float(name, own):
@@ -89,9 +94,12 @@ def randperm(
     """The numbers 0 ... n-1 in random order."""
     if n < 0:
         raise RuntimeError(f"n must be non-negative, got{n}")
-    values = streams.randperm(stream_of(generator), n)
     own = dtype or dtypes.int64
-    return finish(adopt(values.astype(own.numpy), own), device, requires_grad)
+
+    def drawn():
+        return streams.randperm(stream_of(generator), n).astype(own.numpy)
+
+    return finish(random_tensor(drawn, own), device, requires_grad)
 
 
 def rand_like(
@@ -175,11 +183,15 @@ def _fill(tensor, draw, generator, legacy=None):
     strides = tensor.stride()
     order = sorted(range(own.ndim), key=lambda i: -strides[i])
     sizes = [own.shape[i] for i in order]
-    flat = draw(stream_of(generator), own.numel, own.dtype.name)
-    values = flat.reshape(sizes)
-    if order != list(range(own.ndim)):
-        values = values.transpose(np.argsort(order))
-    return write(tensor, adopt(np.ascontiguousarray(values).reshape(own.shape), own.dtype))
+
+    def drawn():
+        values = draw(stream_of(generator), own.numel, own.dtype.name).reshape(sizes)
+        if order != list(range(own.ndim)):
+            values = values.transpose(np.argsort(order))
+        values = np.ascontiguousarray(values).reshape(own.shape)
+        return values.astype(own.dtype.numpy, copy=False)
+
+    return write(tensor, random_tensor(drawn, own.dtype))
 
 
 def uniform_(tensor, a=0.0, b=1.0, *, generator=None, **named):

@@ -11,6 +11,8 @@ TABLE = {
     "FACULA_NODES": "most operations recorded before they are run (default 1000)",
     "FACULA_BYTES": "most bytes of pending results before they are computed (default 256 MiB)",
     "FACULA_LINES": "0: do not keep the user's line of each operation",
+    "FACULA_ENGINE": "reference or native: the engine for every program (default: native for what "
+    "repeats or is large, as far as it is available)",
     "FACULA_VECTOR_BITS": "bits of the vectors compiled code uses; 0 for none (default: the CPU's)",
 }
 
@@ -23,6 +25,13 @@ def _integer(name: str, default: int) -> int:
         raise ValueError(f"{name} must be an integer, got {text!r}: {TABLE[name]}") from None
 
 
+def _choice(name: str, options: tuple[str, ...]) -> str:
+    text = os.environ.get(name, "")
+    if text and text not in options:
+        raise ValueError(f"{name} must be one of {', '.join(options)}, got {text!r}")
+    return text
+
+
 @dataclass(slots=True)
 class Flags:
     """The flags in force; tests and ``facula.eager_mode`` change them in place."""
@@ -32,6 +41,7 @@ class Flags:
     nodes: int
     bytes: int
     lines: bool
+    engine: str  # "": chosen for each program
     vector_bits: int  # -1: the CPU's own
 
 
@@ -41,5 +51,6 @@ flags = Flags(
     nodes=_integer("FACULA_NODES", 1000),
     bytes=_integer("FACULA_BYTES", 256 << 20),
     lines=bool(_integer("FACULA_LINES", 1)),
+    engine=_choice("FACULA_ENGINE", ("reference", "native")),
     vector_bits=_integer("FACULA_VECTOR_BITS", -1),
 )

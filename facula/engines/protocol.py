@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import numpy as np
-
 from facula.graph.node import Node
 
 
@@ -23,14 +21,10 @@ class Executable(Protocol):
 
 
 class Engine(Protocol):
-    """Compiles programs, and brings its results to the host; its buffers are opaque otherwise."""
+    """Compiles programs; its buffers are opaque but for ``numpy.asarray``."""
 
     name: str
 
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Executable:
         """Make ``nodes`` (inputs first, in order) runnable."""
-        ...
-
-    def download(self, buffer: Any) -> np.ndarray:
-        """The values of one of the engine's buffers as a NumPy array, not to be written to."""
         ...

@@ -6,7 +6,16 @@ import importlib
 
 from facula.engines.protocol import Engine
 
-_MODULES = {"reference": "facula.engines.reference.engine"}
+_MODULES = {
+    "reference": "facula.engines.reference.engine",
+    "native": "facula.engines.native.engine",
+}
+
+
+class Unavailable(RuntimeError):
+    """An engine cannot work on this machine; the message says why."""
+
+
 _loaded: dict[str, Engine] = {}
 
 

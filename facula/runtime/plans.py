@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from facula.base.flags import flags
-from facula.engines.registry import engine
 from facula.graph.node import Node, input_node
 from facula.graph.passes import Flattener, live_nodes
 from facula.graph.text import program_text
@@ -22,19 +21,26 @@ _kept = {"nodes": 0}
 class Plan:
     """A program ready to run, and how often it has been seen."""
 
-    __slots__ = ("executable", "nodes", "outputs", "sightings")
+    __slots__ = ("engine", "executable", "nodes", "outputs", "sightings")
 
     def __init__(self, nodes: list[Node], outputs: list[Node]):
         self.nodes = nodes
         self.outputs = outputs
         self.sightings = 0
         self.executable: Any = None
+        self.engine = ""
 
     def run(self, buffers: list[Any]) -> list[Any]:
         self.sightings += 1
-        if self.executable is None or tiers.should_recompile(self):
-            self.executable = engine(tiers.engine_for(self)).compile(self.nodes, self.outputs)
+        if self.executable is None or tiers.should_recompile(self.engine, self.sightings):
+            self.compile()
         return self.executable.run(buffers)
+
+    def compile(self) -> None:
+        """Choose an engine by how often the program has been seen, and compile for it."""
+        chosen = tiers.engine_for(self.nodes, self.sightings)
+        self.executable = chosen.compile(self.nodes, self.outputs)
+        self.engine = chosen.name
 
     def text(self) -> str:
         return program_text(self.nodes, self.outputs)
@@ -87,11 +93,6 @@ def find(key, live, inputs, calls, lines) -> Plan:
             if flags.debug > 1:
                 print(found.text(), file=sys.stderr)
     return found
-
-
-def download(buffer: Any) -> Any:
-    """A buffer of the engine in use, as a NumPy array."""
-    return engine(tiers.DEFAULT).download(buffer)
 
 
 def count() -> int:

@@ -1,15 +1,73 @@
-"""Which engine runs a program: counts sightings and estimates work, never looks at a clock."""
+"""Which engine runs a program: counts sightings and estimates work, never looks at a clock.
+
+A program seen for the first time is interpreted at once, so that a line in a REPL never waits for
+a compiler; seen again, or large, it is compiled.
+"""
 
 from __future__ import annotations
 
-DEFAULT = "reference"
+import warnings
+from collections.abc import Sequence
+from math import prod
+
+from facula.base.flags import flags
+from facula.engines.protocol import Engine
+from facula.engines.registry import Unavailable, engine
+from facula.graph.node import Node
+
+LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
+_REFERENCE, _NATIVE = "reference", "native"
+_known = {"native": True}
 
 
-def engine_for(plan) -> str:
-    """The engine for a program at this sighting; so far there is one."""
-    return DEFAULT
+def engine_for(nodes: Sequence[Node], sightings: int) -> Engine:
+    """The engine for a program that is run for the ``sightings``-th time."""
+    return engine(_choose(nodes, sightings))
 
 
-def should_recompile(plan) -> bool:
-    """Whether a program has been seen often enough for a better engine."""
-    return False
+def should_recompile(used: str, sightings: int) -> bool:
+    """Whether a program that engine ``used`` has run before deserves a better one now."""
+    return sightings == 2 and used == _REFERENCE and _best() == _NATIVE
+
+
+def _choose(nodes: Sequence[Node], sightings: int) -> str:
+    best = _best()
+    if best == _REFERENCE or flags.engine:
+        return best
+    return best if sightings > 1 or work(nodes) > LARGE else _REFERENCE
+
+
+def _best() -> str:
+    """The fastest engine that can be used; says once why it is not the native one."""
+    if flags.engine != _NATIVE or not _known["native"]:
+        return _REFERENCE
+    try:
+        engine(_NATIVE)
+    except Unavailable as reason:
+        _known["native"] = False
+        warnings.warn(f"facula computes with NumPy, which is slower: {reason}", stacklevel=2)
+        return _REFERENCE
+    return _NATIVE
+
+
+def work(nodes: Sequence[Node]) -> float:
+    """Nanoseconds the reference engine needs for a program, roughly."""
+    total = 0.0
+    for node in nodes:
+        numel = getattr(node.spec, "numel", 0)
+        total += 2000 + numel
+        if node.primitive.kind == "contraction":
+            total += _multiplications(node) / 20
+    return total
+
+
+def _multiplications(node: Node) -> int:
+    a, b = (n.spec for n in node.inputs)
+    match node.primitive.name:
+        case "matmul":
+            return node.spec.numel * a.shape[-1]
+        case "conv":
+            return node.spec.numel * prod(b.shape[1:])
+        case "conv_input_grad":
+            return a.numel * prod(b.shape[1:])
+    return a.numel * prod(node.spec.shape[1:])

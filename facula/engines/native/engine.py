@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from facula.engines.native import llvm
 from facula.engines.native.executable import NativeSegment
+from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Unsupported, lower
 from facula.engines.native.lowering.segments import Segment, split
 from facula.engines.reference.engine import Interpreter
@@ -48,6 +47,7 @@ class NativeEngine:
         llvm.binding()  # raises Unavailable where there is no LLVM
 
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]):
+        nodes, outputs = rewrite(nodes, outputs)
         inputs = [n for n in nodes if n.primitive is INPUT]
         refused: set[Node] = set()
         while True:
@@ -60,9 +60,6 @@ class NativeEngine:
             break
         whole = len(made) == 1 and made[0][0].inputs == inputs and made[0][0].outputs == [*outputs]
         return made[0][1] if whole else Segments(inputs, made, outputs)
-
-    def download(self, buffer: Any) -> np.ndarray:
-        return np.asarray(buffer)
 
 
 def _executable(segment: Segment):

@@ -244,12 +244,16 @@ class Function:
 
     def shuffle(self, a: Value, b: Value | None, order: Sequence[int]) -> Value:
         """Lanes picked from ``a`` followed by ``b``; -1 leaves a lane open."""
+        if len(order) == 1 and order[0] < lanes_of(a.type):
+            return self.extract(a, max(0, order[0]))
         type_ = vector(element_of(a.type), len(order))
         other = b or Value(a.type, "poison")
         picks = ", ".join([f"i32 {i}" if i >= 0 else "i32 poison" for i in order])
         return self.new(type_, f"shufflevector {a}, {other}, <{len(order)} x i32> <{picks}>")
 
     def extract(self, value: Value, lane: int | Value) -> Value:
+        if lanes_of(value.type) == 1:
+            return value
         lane = self.typed(lane, "i64")
         return self.new(element_of(value.type), f"extractelement {value}, {lane}")
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-
-class Unavailable(RuntimeError):
-    """The native engine cannot work on this machine; the message says why."""
+from facula.engines.registry import Unavailable
 
 
 @functools.cache

@@ -58,9 +58,6 @@ class ReferenceEngine:
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Interpreter:
         return Interpreter(nodes, outputs)
 
-    def download(self, buffer: Any) -> np.ndarray:
-        return np.asarray(buffer)
-
 
 def make() -> ReferenceEngine:
     return ReferenceEngine()

@@ -110,7 +110,7 @@ class Space:
         rest = Form(form.const % k, tuple([(s, c) for s, c in form.terms if c % k]))
         quotient = Form(form.const // k, whole)
         low, high = self.bounds(rest)
-        if 0 <= low and high < k:
+        if low >= 0 and high < k:
             return quotient, rest
         if self.may_split:
             self._split(rest, k)

@@ -129,9 +129,7 @@ class Fusion:
         reads = self.frontier(node)
         if kind == "contraction":
             group = self._new(node, result_shape(node), (), anchor=node)
-        elif name in REDUCTIONS:
-            group = self._join(node, reads) or self._alone(node)
-        elif self._inline_kind(node) and name != "constant":
+        elif name in REDUCTIONS or (self._inline_kind(node) and name != "constant"):
             group = self._join(node, reads) or self._alone(node)
         else:
             group = self._new(node, node.spec.shape, (), anchor=node)

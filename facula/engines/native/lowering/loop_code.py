@@ -147,13 +147,11 @@ class Evaluator:
     def ready(self, wanted: Sequence[int], scope: Scope) -> None:
         """Compute what the wanted instructions need and ``scope`` already determines."""
         for i in live(self.instructions, wanted):
-            what = self.instructions[i][0]
-            if what not in ("reduce", "anchor") and self.dims[i] <= scope.dims:
-                if all(self._available(o, scope) for o in operands(self.instructions[i])):
+            known = self.dims[i] <= scope.dims
+            if known and self.instructions[i][0] not in ("reduce", "anchor"):
+                needed = operands(self.instructions[i])
+                if all(scope.find(o) is not None for o in needed):
                     self.value(i, scope)
-
-    def _available(self, i: int, scope: Scope) -> bool:
-        return scope.find(i) is not None
 
     def value(self, i: int, scope: Scope) -> Value:
         """The value of an instruction; vectors where it differs along the lane dimension."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facula.autograd.handle import TensorBase, wrap
-from facula.autograd.modes import modes, tracing
+from facula.autograd.modes import anomaly_seen, modes, tracing
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
+from facula.autograd.routes import Route, keep, known_route
 from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.caches import Cache
@@ -143,6 +144,9 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
 
     With ``accumulate`` they are added to the leaves' ``grad``; otherwise a list is returned.
     """
+    alone = accumulate and targets is None and len(tensors) == 1 and grads[0] is None
+    if alone and not create_graph and _repeated(tensors[0], retain_graph):
+        return None
     roots = _root_edges(tensors)
     _checked_grads(tensors, grads)
     order = everything = reachable(roots)
@@ -153,7 +157,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     ends = [node for node, _ in wanted if node.__class__ is not AccumulateGrad]
     separate = not accumulate or _separate_gradients(leaves)
     if not create_graph and separate and _plain([*order, *ends], leaves):
-        results = _recorded(tensors, grads, roots, order, leaves, wanted, accumulate)
+        results = _recorded(tensors, grads, roots, order, leaves, wanted, accumulate, alone)
     else:
         passed = {*order, *ends}
         stop = frozenset([t for t in wanted if t[0] not in order])
@@ -163,6 +167,45 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
         for node in order:
             node.free()
     return results
+
+
+def _repeated(tensor, retain_graph) -> bool:
+    """Go backward from a scalar whose graph is one seen before; False if it is not."""
+    if tensor._alias is not None:
+        tensor._sync()
+    if tensor._node is None or (anomaly_seen and modes.anomaly):
+        return False
+    if tracing.count and modes.trace is not None:
+        return False
+    known = known_route(tensor)
+    if known is None:
+        return False
+    route, nodes, leaves, values = known
+    variables = []
+    for leaf, spec in zip(leaves, route.olds, strict=True):
+        variable = leaf._variable()
+        variables.append(variable)
+        old = None if variable is None else variable._grad
+        if old is not None:
+            old._sync()
+            values.append(old._value)
+        if spec is not (None if old is None else old._value.spec):
+            return False
+    if len(values) != route.count or not (route.fresh or _separate_gradients(leaves)):
+        return False
+    results = recorder.record(route.block.entry, values)
+    for position, value in zip(route.block.targets, results, strict=True):
+        variable = variables[position]
+        if variable is not None and variable._grad is None:
+            variable._grad = wrap(value)
+            if leaves[position].post_accumulate:
+                _run_post_hooks(leaves[position], variable)
+        else:
+            _set_gradient(leaves[position], value)
+    if not retain_graph:
+        for place in route.freed:
+            nodes[place].saved = None
+    return True
 
 
 def _separate_gradients(leaves) -> bool:
@@ -184,7 +227,7 @@ def _leaves(order, roots) -> list[AccumulateGrad]:
     return list(found)
 
 
-def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate):
+def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate, alone):
     number = {node: i for i, node in enumerate(order)}
     for node, _ in wanted:  # gradients may be asked for where the graph is not followed further
         if node.__class__ is not AccumulateGrad:
@@ -219,6 +262,8 @@ def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate):
     block = _blocks.get(key)
     if block is None:
         block = _blocks.put(key, _trace_block(order, roots, seeds, olds, wanted))
+    elif alone and order:
+        keep(Route(order, roots[0], seeds[0][0], leaves, olds, block))
     results = recorder.record(block.entry, values)
     found: list = [None] * len(wanted)
     for position, value in zip(block.targets, results, strict=True):
@@ -251,8 +296,12 @@ def _set_gradient(node, value):
     else:
         tools.write_value(variable._grad, value)
     if node.post_accumulate:
-        for hook in list(node.post_accumulate.values()):
-            hook(variable)
+        _run_post_hooks(node, variable)
+
+
+def _run_post_hooks(leaf, variable):
+    for hook in list(leaf.post_accumulate.values()):
+        hook(variable)
 
 
 def _by_hand(sweep, tensors, grads, wanted, create_graph, accumulate):
@@ -303,8 +352,7 @@ def _accumulate_by_hand(node, grad, create_graph):
         for hook in list(node.hooks.post.values()):
             hook((), (grad,))
     if node.post_accumulate:
-        for hook in list(node.post_accumulate.values()):
-            hook(variable)
+        _run_post_hooks(node, variable)
 
 
 def as_sequence(value) -> Sequence:

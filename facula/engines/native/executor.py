@@ -1,0 +1,223 @@
+"""Runs a plan, that is kernels over slots, in one native call.
+
+``Executor(steps, table, inputs, outputs)``
+
+* A *slot* holds the address of a buffer. Slots 0, 1, ... are the inputs, then come the outputs;
+  ``table`` gives the addresses of the slots after those (arena, constants), and `STATUS_SLOT` is
+  where kernels report bad indices.
+* ``inputs`` and ``outputs`` say what to expect there: ``(dtype, elements)`` for an array, ``float``
+  or ``int`` for a Python number, which kernels find as a double or an int64.
+* A step is ``Step(address, chunks, cost, slots)``: kernels run in order, each on as many threads as
+  its chunks and its cost in nanoseconds are worth.
+
+``run(inputs, outputs)`` takes two *lists* (of arrays and numbers; of arrays) and returns 0, or the
+number (from 1) of the step whose STATUS was set; ``status`` then holds {code, a, b}. Plain
+C-contiguous arrays and numbers are bound by native code, anything else, such as strided or
+byte-swapped inputs and NumPy scalars, by Python. Other Python threads may run during plans that
+take long; a plan runs once at a time, whoever calls it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from facula.engines.native import executor_code, jit, objects, threads
+from facula.engines.native.executor_code import (
+    ARRAY,
+    EXPECT,
+    FLOAT,
+    INTEGER,
+    NO_POOL,
+    REFUSED,
+    Plan,
+)
+from facula.engines.native.kernel import Kernel
+from facula.engines.native.pool_code import Word
+
+STATUS_SLOT = -1
+GRAIN = 4_000.0  # ns of work that make another thread worth while
+LOUD = 20_000.0  # ns of work for which sleeping threads are woken
+RELEASE = 50_000.0  # ns of work of a plan during which other Python threads may run
+
+Expected = tuple[np.dtype, int] | type[float] | type[int]
+
+
+class Step(NamedTuple):
+    """A kernel at ``address`` and the slots of its operands."""
+
+    address: int
+    chunks: int
+    cost: float
+    slots: Sequence[int]
+
+
+class Executor:
+    """A plan that can be run; see the module."""
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        table: Sequence[int],
+        inputs: Sequence[Expected],
+        outputs: Sequence[Expected],
+    ):
+        self.steps = list(steps)
+        self.inputs, self.outputs = list(inputs), list(outputs)
+        first = len(self.inputs) + len(self.outputs)
+        self.words = np.zeros(Plan.SIZE, np.int64)
+        self.status = self.words[Plan.STATUS : Plan.STATUS + 3]
+        self.table = np.zeros(first + len(table) + 1, np.int64)
+        self.table[first:-1] = np.array(table, np.uint64).view(np.int64)
+        self.table[-1] = self.status.ctypes.data  # found at STATUS_SLOT
+        widest = max([len(step.slots) for step in self.steps], default=0)
+        self._blocks = {
+            Plan.STEPS: _encoded_steps(self.steps, len(self.table)),
+            Plan.TABLE: self.table,
+            Plan.ARGUMENTS: np.zeros(widest + 1, np.int64),
+            Plan.EXPECTED: _encoded_expectations([*self.inputs, *self.outputs]),
+            Plan.NUMBERS: np.zeros(first + 1, np.int64),
+            Plan.PYTHON: objects.addresses(),
+        }
+        for place, block in self._blocks.items():
+            self.words[place] = block.ctypes.data
+        self.words[Plan.COUNT] = len(self.steps)
+        self.words[Plan.INPUTS], self.words[Plan.OUTPUTS] = len(self.inputs), len(self.outputs)
+        self.words[Plan.POOL] = threads.pool().address
+        self.words[Plan.RELEASE] = sum([step.cost for step in self.steps]) >= RELEASE
+        shared = [step for step in self.steps if _threads_for(step) > 1]
+        if sum([step.cost for step in shared]) >= LOUD:
+            self.words[Plan.WAKE] = max([_threads_for(step) for step in shared])
+        self._call = self._caller()
+
+    def run(self, inputs: list[Any], outputs: list[np.ndarray]) -> int:
+        """Run the plan: 0, or the number (from 1) of the step that found a bad index.
+
+        Raises TypeError for an item that cannot be what the plan expects.
+        """
+        code = self._call(inputs, outputs)
+        return code if code >= 0 else self._run_again(code, inputs, outputs)
+
+    def times(self, inputs: list[Any], outputs: list[np.ndarray]) -> np.ndarray:
+        """Run the plan and return the nanoseconds that each step took."""
+        ticks = np.zeros(len(self.steps) + 1, np.int64)
+        self.words[Plan.TICKS] = ticks.ctypes.data
+        try:
+            self.run(inputs, outputs)
+        finally:
+            self.words[Plan.TICKS] = 0
+        return np.diff(ticks)
+
+    def _caller(self) -> Callable[[list[Any], list[np.ndarray]], int]:
+        plan = self.words.ctypes.data
+        if objects.readable():
+            return objects.built_in(_method(), objects.addresses().ctypes.data, plan)
+        lock, run = threading.Lock(), _run()
+
+        def call(inputs: list[Any], outputs: list[np.ndarray]) -> int:
+            wide, started = self.words[Plan.WAKE] > 1, threads.pool().words[Word.LIMIT]
+            if wide and not started:
+                return NO_POOL
+            with lock:
+                holders = [np.asarray(i) for i in (*self._mended(inputs, outputs), *outputs)]
+                self.table[: len(holders)] = [holder.ctypes.data for holder in holders]
+                return run(plan)
+
+        return call
+
+    def _run_again(self, code: int, inputs: list[Any], outputs: list[np.ndarray]) -> int:
+        """Removes what kept the plan from running, and runs it."""
+        while code < 0:
+            if code == NO_POOL:
+                threads.pool().start()
+            elif code == REFUSED:
+                inputs, outputs = self._mended(inputs, outputs), list(outputs)
+            else:
+                time.sleep(20e-6)  # another thread runs it just now
+            code = self._call(inputs, outputs)
+        return code
+
+    def _mended(self, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> list[Any]:
+        """The inputs as native code takes them; raises TypeError where that cannot be."""
+        for what, items, needed in (
+            ("inputs", inputs, self.inputs),
+            ("outputs", outputs, self.outputs),
+        ):
+            if len(items) != len(needed):
+                raise TypeError(f"a plan with {len(needed)} {what} was given {len(items)}")
+        for number, (item, wanted) in enumerate(zip(outputs, self.outputs)):
+            if not _is_plain(item, wanted) or not item.flags.writeable:
+                raise TypeError(f"output {number} of a plan must be {wanted}, got {_words(item)}")
+        return [_mend(n, *pair) for n, pair in enumerate(zip(inputs, self.inputs))]
+
+
+def _threads_for(step: Step) -> int:
+    return min(step.chunks, int(step.cost / GRAIN) + 1, threads.MOST)
+
+
+def _encoded_steps(steps: Sequence[Step], slots: int) -> np.ndarray:
+    words: list[int] = []
+    for step in steps:
+        loud = step.cost >= LOUD
+        words += [step.address, step.chunks, _threads_for(step), loud, len(step.slots)]
+        if not all(STATUS_SLOT <= slot < slots - 1 for slot in step.slots):
+            raise IndexError(f"a step has operands {step.slots}; there are {slots - 1} slots")
+        words += [slots - 1 if slot == STATUS_SLOT else slot for slot in step.slots]
+    return np.array(words or [0], np.uint64).view(np.int64)
+
+
+def _encoded_expectations(expected: Sequence[Expected]) -> np.ndarray:
+    words = np.zeros((len(expected) + 1, EXPECT), np.int64)
+    for row, wanted in zip(words, expected):
+        if isinstance(wanted, tuple):
+            row[:] = ARRAY, id(np.dtype(wanted[0])), wanted[1]
+        elif wanted is float:
+            row[:] = FLOAT, id(np.dtype(np.float64)), 1
+        else:
+            row[:] = INTEGER, id(np.dtype(np.int64)), 1
+    return words
+
+
+def _is_plain(item: Any, wanted: Expected) -> bool:
+    return (
+        isinstance(wanted, tuple)
+        and type(item) is np.ndarray
+        and (item.dtype, item.size) == wanted
+        and item.flags.c_contiguous
+        and item.flags.aligned
+    )
+
+
+def _mend(number: int, item: Any, wanted: Expected) -> Any:
+    try:
+        if not isinstance(wanted, tuple):
+            return wanted(item)
+        plain = np.empty(np.shape(item), wanted[0])
+        if plain.size == wanted[1]:
+            np.copyto(plain, item, casting="equiv")
+            return plain
+    except (TypeError, ValueError):
+        pass
+    raise TypeError(f"input {number} of a plan must be {wanted}, got {_words(item)}")
+
+
+def _words(item: Any) -> str:
+    return f"{type(item).__name__} of {getattr(item, 'dtype', '?')} {np.shape(item)}"
+
+
+@functools.cache
+def _method() -> Any:
+    (address,) = jit.load([Kernel("executor", "executor call", executor_code.call)])
+    return objects.method(address)
+
+
+@functools.cache
+def _run() -> Callable[[int], int]:
+    (address,) = jit.load([Kernel("executor", "executor run", executor_code.run)])
+    return ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)

@@ -29,24 +29,30 @@ class _Recorded:
 
 def _gather(argument, key, values) -> None:
     """Enter one argument into the key, and its tensors and floats into the values."""
-    if isinstance(argument, TensorBase):
-        argument._sync()
-        key.append(argument._value.spec)
-        values.append(argument._value)
-    elif type(argument) is float:
-        key.append(float)
-        values.append(scalar(argument))
-    elif isinstance(argument, list) or (type(argument) is tuple and _holds_tensors(argument)):
+    cls = argument.__class__
+    if cls is list or (cls is tuple and _holds_tensors(argument)):
         key.append(len(argument))
         for item in argument:
             if isinstance(item, TensorBase):
-                if item._alias is not None:
-                    item._sync()
+                alias = item._alias
+                if alias is not None:
+                    storage = alias.storage
+                    if alias.seen != storage.version or storage.array is not None:
+                        item._sync()
                 value = item._value
                 key.append(value.spec)
                 values.append(value)
             else:
                 _gather(item, key, values)
+    elif cls is float:
+        key.append(float)
+        values.append(scalar(argument))
+    elif isinstance(argument, TensorBase):
+        argument._sync()
+        key.append(argument._value.spec)
+        values.append(argument._value)
+    elif isinstance(argument, list):
+        _gather(list(argument), key, values)
     else:
         key.append(argument)
 
@@ -87,13 +93,14 @@ def _rebuild(structure, tensors):
 
 
 def formula(function):
-    """Record calls of ``function`` as single blocks; see the module's text."""
+    """Record calls of ``function`` as single blocks; see the module's text.
+
+    ``values`` of the result is the same for callers that want no tensors: it returns the values of
+    all tensors in the result, in order, as one list.
+    """
     cache = Cache(500)
 
-    @functools.wraps(function)
-    def call(*args, **kwargs):
-        if modes.trace is not None:
-            return function(*args, **kwargs)
+    def record(args, kwargs):
         key: list = []
         values: list = []
         for argument in args:
@@ -101,12 +108,27 @@ def formula(function):
         for name, argument in kwargs.items():
             key.append(name)
             _gather(argument, key, values)
-        known = cache.get(tuple(key))
+        key = tuple(key)
+        known = cache.get(key)
         if known is None:
-            known = cache.put(tuple(key), _trace(function, args, kwargs, values))
-        results = recorder.record(known.entry, values)
+            known = cache.put(key, _trace(function, args, kwargs, values))
+        return known, recorder.record(known.entry, values)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        if modes.trace is not None:
+            return function(*args, **kwargs)
+        known, results = record(args, kwargs)
         return _rebuild(known.structure, [wrap(value) for value in results])
 
+    def values(*args, **kwargs):
+        if modes.trace is not None:
+            found: list = []
+            _flatten(function(*args, **kwargs), found)
+            return found
+        return record(args, kwargs)[1]
+
+    call.values = values  # type: ignore[attr-defined]
     return call
 
 

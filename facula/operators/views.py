@@ -204,6 +204,22 @@ def assign(target, new, write_view) -> None:
         _take_history(target, new)
 
 
+def assign_values(targets, values, write_view) -> None:
+    """Make tensors hold new values outside the gradient graph: the update of an optimizer."""
+    before, modes.grad = modes.grad, False
+    try:
+        for target, value in zip(targets, values, strict=True):
+            alias = target._alias
+            if alias is None or alias.chain or alias.storage.array is not None:
+                assign(target, wrap(value), write_view)
+                continue
+            storage = alias.storage
+            storage.value = target._value = value
+            alias.seen = storage.version = storage.version + 1
+    finally:
+        modes.grad = before
+
+
 def _take_history(target, new) -> None:
     if modes.grad:
         set_history(target, new._node, new._nr)

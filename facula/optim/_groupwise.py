@@ -12,9 +12,10 @@ from facula.operators.formula import formula
 from facula.optim._cohorts import Cohort, Plan, as_real, make_plan
 from facula.optim.optimizer import Optimizer
 from facula.runtime.recorder import recorder
-from facula.tensors import Tensor, assign
+from facula.tensors import Tensor, assign_values
 
 _is_sparse = attrgetter("is_sparse")
+_TENSORS = {Tensor}  # most gradients have this very class, and are not sparse
 
 
 class Rule:
@@ -29,7 +30,7 @@ class Rule:
 
     def __init__(self, function: Callable[..., tuple[list[Tensor], ...]]) -> None:
         self.plain = function
-        self.recorded = formula(function)
+        self.recorded = formula(function).values  # the results without tensors around them
 
 
 def number(value: Any) -> Any:
@@ -93,7 +94,7 @@ class GroupwiseOptimizer(Optimizer):
             for cohort in plan.cohorts:
                 index = cohort.index
                 present = grads if len(index) == len(grads) else [grads[i] for i in index]
-                if any(map(_is_sparse, present)):
+                if not _TENSORS.issuperset(map(type, present)) and any(map(_is_sparse, present)):
                     present = self._made_dense(present)
                 if cohort.complex:
                     present = [as_real(g) for g in present]
@@ -136,21 +137,20 @@ class GroupwiseOptimizer(Optimizer):
         if cohort.complex:
             params = [as_real(p) for p in params]
         lists = (*buffers, cohort.tensors) if cohort.tensors else buffers
-        program = rule.plain if differentiable else rule.recorded
         if recorder.capture is not None:  # each replay asks for the numbers of its own step
             numbers = recorder.capture.note_numbers(
                 self, group, cohort, values, numbers, structure, differentiable
             )
-        results = program(params, grads, *lists, *numbers, **structure)
         targets = list(params)
         for old in lists:
             targets += old
-        new = [value for result in results for value in result]
         if differentiable:
-            for target, value in zip(targets, new):
+            results = rule.plain(params, grads, *lists, *numbers, **structure)
+            for target, value in zip(targets, [v for result in results for v in result]):
                 target.copy_(value)
         else:
-            assign(targets, new)
+            new = rule.recorded(params, grads, *lists, *numbers, **structure)
+            assign_values(targets, new)
         if cohort.tensors:
             cohort.values = values
             cohort.versions = [t._version for t in cohort.tensors]

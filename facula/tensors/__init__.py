@@ -4,6 +4,7 @@ from facula.autograd.modes import modes as _modes
 from facula.operators import results as _results
 from facula.operators.basic import write_view as _write_view
 from facula.operators.views import assign as _assign_one
+from facula.operators.views import assign_values as _assign_values
 from facula.tensors import return_types as return_types
 from facula.tensors.build import adopt as adopt
 from facula.tensors.conversion import channels_last as channels_last
@@ -74,6 +75,11 @@ def assign(targets, values) -> None:
             _assign_one(target, value, _write_view)
     finally:
         _modes.grad = before
+
+
+def assign_values(targets, values) -> None:
+    """The same for lists, with values in the place of tensors over them."""
+    _assign_values(targets, values, _write_view)
 
 
 __all__ = [

@@ -1,0 +1,120 @@
+"""Emits a contraction's kernel: loops over blocks and tiles around a micro-kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from facula.engines.native.contraction.finish import Finish, Span, minimum, minus, plus, times
+from facula.engines.native.contraction.micro import Tile
+from facula.engines.native.contraction.plan import Plan, Tiled
+from facula.engines.native.ir import Function, Operand, Value
+
+
+class Writer:
+    """Writes one kernel; its operands: scalars, vectors, [result], the epilogue's extras."""
+
+    def __init__(self, name: str, plan: Plan, epilogue, chunks: int):
+        self.plan, self.epilogue, self.chunks = plan, epilogue, chunks
+        self.f = Function(name, ["ptr", "i64", "i64"])
+
+    def text(self) -> str:
+        """The function as LLVM IR."""
+        f, plan = self.f, self.plan
+        buffers, begin, end = f.arguments
+        count = 2 + self.epilogue.keeps + self.epilogue.extras
+        loaded = [f.load("ptr", f.at(buffers, i, "ptr")) for i in range(count)]
+        bases = [f.at(loaded[i], plan.offsets[i], plan.memory) for i in range(2)]
+        pointers = [*([] if self.epilogue.keeps else [None]), *loaded[2:]]
+        scratch = f.array(plan.compute, plan.scratch)
+        finish = Finish(f, plan, self.epilogue, pointers, scratch)
+        total = plan.blocks * plan.splits
+        first, last = self._part(begin, total), self._part(end, total)
+        with f.loop(first, last) as block:
+            self._block(block, bases, finish)
+        f.ret()
+        return f.text()
+
+    def _part(self, chunk: Value, total: int) -> Value:
+        if self.chunks == total:
+            return chunk
+        return self.f.op("sdiv", self.f.mul(chunk, total), self.chunks)
+
+    def _block(self, block: Value, bases: Sequence[Value], finish: Finish) -> None:
+        """Decodes a block's number, sums it up and finishes it."""
+        f, plan = self.f, self.plan
+        at: list[Operand] = [0, 0]
+        coordinates: list[Operand] = [0, 0, 0]
+        indices, rest = {}, block
+        for name in reversed(plan.order):
+            count = plan.blocks_along(name)
+            if count > 1:
+                indices[name] = f.op("srem", rest, count)
+                rest = f.op("sdiv", rest, count)
+            else:
+                indices[name] = 0
+        for i, shared in enumerate(plan.batch):
+            index = indices[f"b{i}"]
+            at[0] = plus(f, at[0], times(f, index, shared.scalar))
+            at[1] = plus(f, at[1], times(f, index, shared.vector))
+            move = times(f, index, shared.step)
+            coordinates[shared.to] = plus(f, coordinates[shared.to], move)
+        spans = []
+        for side, axes in enumerate((plan.scalars, plan.vectors)):
+            found = [self._span(axis, indices["sv"[side] + str(i)]) for i, axis in enumerate(axes)]
+            for span, place in found:
+                at[side] = plus(f, at[side], place)
+            spans.append([span for span, _ in found])
+        part = None
+        if plan.splits > 1:
+            part = rest
+            coordinates[0] = plus(f, coordinates[0], f.mul(rest, plan.shape[0]))
+        starts = [f.at(base, place, plan.memory) for base, place in zip(bases, at)]
+        self._tiles(starts, finish.scratch, part)
+        finish.block(coordinates, *spans)
+
+    def _span(self, axis: Tiled, index: Operand) -> tuple[Span, Operand]:
+        """Where a block lies on an axis, and its place in the operand."""
+        f = self.f
+        begin = times(f, index, axis.block)
+        if axis.panel:
+            left = minimum(f, minus(f, axis.size, begin), axis.block)
+            return Span(axis, begin, 0, left), times(f, index, axis.tiles * axis.panel)
+        start = begin
+        if axis.size % axis.block:
+            start = minimum(f, begin, axis.size - axis.block)
+        skipped: Operand = 0
+        if isinstance(begin, Value) and start is not begin:
+            skipped = f.op("sub", begin, start)
+        return Span(axis, start, skipped, axis.block), times(f, start, axis.stride)
+
+    def _tiles(self, starts: Sequence[Value], scratch: Value, part: Operand | None) -> None:
+        """Loops over the tiles of a block; each leaves its sums in scratch."""
+        f, plan = self.f, self.plan
+        with ExitStack() as stack:
+            at, rows = [], []
+            for axes, start in zip((plan.scalars, plan.vectors), starts):
+                place: Operand = 0
+                row: Operand = 0
+                for axis in axes:
+                    local, move = self._tile_place(axis, stack)
+                    place = plus(f, place, move)
+                    row = plus(f, times(f, row, axis.block), local)
+                at.append(f.at(start, place, plan.memory))
+                rows.append(row)
+            corner = plus(f, times(f, rows[0], plan.pitch), rows[1])
+            tile = Tile(f, plan, at[0], at[1], part)
+            tile.store(f.at(scratch, corner, plan.compute))
+
+    def _tile_place(self, axis: Tiled, stack: ExitStack) -> tuple[Operand, Operand]:
+        """(first element in the block, its place in the operand) of the tile."""
+        f = self.f
+        if axis.tiles == 1:
+            return 0, 0
+        index = stack.enter_context(f.loop(0, axis.tiles))
+        local = f.mul(index, axis.tile)
+        if axis.panel:
+            return local, f.mul(index, axis.panel)
+        if axis.block % axis.tile:
+            local = minimum(f, local, axis.block - axis.tile)
+        return local, times(f, local, axis.stride)

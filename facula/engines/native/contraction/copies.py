@@ -1,0 +1,247 @@
+"""Copies of operands: with zeros around them, or packed into panels as tiles read them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from math import prod
+
+from facula.engines.native import ir, target
+from facula.engines.native.contraction.finish import minimum, plus, times, transposed
+from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A dense array of ``sizes`` filled from a strided one.
+
+    Index i of an axis reads element i - ``low`` if that is at least 0 and below ``valid``,
+    otherwise the copy holds 0. Axis number ``panel``, if there is one, counts panels of the last
+    axis: their elements number ``total`` in all.
+    """
+
+    element: str
+    sizes: tuple[int, ...]
+    strides: tuple[int, ...]
+    low: tuple[int, ...]
+    valid: tuple[int, ...]
+    offset: int = 0
+    panel: int = -1
+    total: int = 0
+
+    @classmethod
+    def simplified(
+        cls, element: str, sizes: Sequence[int], strides: Sequence[int], offset: int,
+        panel: int = -1, total: int = 0,
+    ) -> Copy:  # fmt: skip
+        """A copy without padding; neighbouring axes that are one run become one."""
+        found: list[tuple[int, int]] = []
+        for i, (size, stride) in enumerate(zip(sizes, strides)):
+            free = panel < i < len(sizes) - 1 and i - 1 > panel
+            if free and found[-1][1] == stride * size:
+                found[-1] = (found[-1][0] * size, stride)
+            else:
+                found.append((size, stride))
+        sizes, strides = zip(*found)
+        return cls(
+            element, sizes, strides, (0,) * len(sizes), sizes, offset, panel, total or sizes[-1]
+        )
+
+    @property
+    def elements(self) -> int:
+        return prod(self.sizes)
+
+    @property
+    def cycles(self) -> float:
+        """Estimated cycles of one core."""
+        return self.elements * (0.35 if self._turn() is None else 0.5) + 100
+
+    def kernel(self) -> Kernel:
+        lanes = target.lanes(self.element)
+        turn = self._turn()
+        inner = {len(self.sizes) - 1, len(self.sizes) - 2 if turn is None else turn}
+        rows = prod([n for i, n in enumerate(self.sizes) if i not in inner])
+        cost = self.cycles / 3
+        chunks = max(1, min(rows, 64, int(cost / 2000)))
+        return Kernel(
+            "copy",
+            f"contraction copy {self} {lanes} {chunks}",
+            lambda name: Writer(name, self, lanes, chunks, turn).text(),
+            chunks,
+            cost,
+        )
+
+    def _turn(self) -> int | None:
+        """The axis along which the source is contiguous, if it is another than the last."""
+        if self.strides[-1] == 1 or self.sizes[-1] == 1:
+            return None
+        fits = [
+            i
+            for i in range(len(self.sizes) - 1)
+            if self.strides[i] == 1 and self.low[i] == 0 and self.valid[i] == self.sizes[i] > 1
+        ]
+        return fits[-1] if fits and self.sizes[fits[-1]] >= 4 else None
+
+
+class Writer:
+    """Writes the kernel of a copy; its operands: source, copy."""
+
+    def __init__(self, name: str, copy: Copy, lanes: int, chunks: int, turn: int | None):
+        self.copy, self.chunks, self.turn = copy, chunks, turn
+        self.lanes = lanes
+        self.f = Function(name, ["ptr", "i64", "i64"])
+        rank = len(copy.sizes)
+        self.dense = [prod(copy.sizes[i + 1 :]) for i in range(rank)]
+        second = rank - 2 if turn is None else turn
+        self.outer = [i for i in range(rank - 1) if i != second]
+        self.second = second
+
+    def text(self) -> str:
+        """The function as LLVM IR."""
+        f, copy = self.f, self.copy
+        buffers, begin, end = f.arguments
+        source = f.at(f.load("ptr", buffers), copy.offset, copy.element)
+        made = f.load("ptr", f.at(buffers, 1, "ptr"))
+        total = prod([copy.sizes[i] for i in self.outer])
+        first = f.op("sdiv", f.mul(begin, total), self.chunks)
+        last = f.op("sdiv", f.mul(end, total), self.chunks)
+        with f.loop(first, last) as row:
+            indices: dict[int, Operand] = {}
+            rest: Operand = row
+            for axis in reversed(self.outer):
+                size = copy.sizes[axis]
+                indices[axis] = f.op("srem", rest, size) if size > 1 else 0
+                rest = f.op("sdiv", rest, size) if size > 1 else rest
+            if self.turn is not None:
+                self._turned(indices, source, made)
+            else:
+                self._rows(indices, source, made)
+        f.ret()
+        return f.text()
+
+    def _place(self, indices: dict[int, Operand]) -> tuple[Operand, Operand, Value | None]:
+        """(place in the source, place in the copy, whether the indices are inside the source)."""
+        f, copy = self.f, self.copy
+        source: Operand = 0
+        made: Operand = 0
+        inside: Value | None = None
+        for axis, index in indices.items():
+            made = plus(f, made, times(f, index, self.dense[axis]))
+            shifted = plus(f, index, -copy.low[axis])
+            source = plus(f, source, times(f, shifted, copy.strides[axis]))
+            if copy.low[axis] or copy.valid[axis] < copy.sizes[axis]:
+                place = f.typed(shifted, "i64")
+                here = f.compare("icmp ult", place, copy.valid[axis])
+                inside = here if inside is None else f.op("and", inside, here)
+        return source, made, inside
+
+    def _limit(self, indices: dict[int, Operand]) -> Operand:
+        """How many elements of the last axis exist."""
+        f, copy = self.f, self.copy
+        if copy.panel < 0:
+            return copy.valid[-1]
+        width = copy.sizes[-1]
+        done = times(f, indices[copy.panel], width)
+        left = copy.total - done if isinstance(done, int) else f.op("sub", copy.total, done)
+        return minimum(f, left, width)
+
+    def _rows(self, indices: dict[int, Operand], source: Value, made: Value) -> None:
+        """Row by row, along the last axis of the copy."""
+        f, copy = self.f, self.copy
+        with ExitStack() as stack:
+            if self.second >= 0:
+                count = copy.sizes[self.second]
+                indices = dict(indices)
+                indices[self.second] = stack.enter_context(f.loop(0, count)) if count > 1 else 0
+            at, to, inside = self._place(indices)
+            limit = self._limit(indices)
+            if inside is not None:
+                limit = f.select(inside, f.typed(limit, "i64"), 0)
+            start, place = f.at(source, at, copy.element), f.at(made, to, copy.element)
+            if copy.strides[-1] == 1:
+                self._vectors(start, place, limit)
+            else:
+                self._singles(start, place, limit, 0)
+
+    def _vectors(self, start: Value, place: Value, limit: Operand) -> None:
+        f, copy = self.f, self.copy
+        lanes, size, low = self.lanes, copy.sizes[-1], copy.low[-1]
+        while lanes > 1 and lanes // 2 >= size:
+            lanes //= 2
+        if lanes == 1 or self.lanes * ir.align_of(copy.element) < 64:
+            self._singles(start, place, limit, low)
+            return
+        kind = ir.vector(copy.element, lanes)
+        plain = isinstance(limit, int) and limit == size and low == 0
+        with f.loop(0, size, lanes) as j:
+            at = plus(f, j, -low)
+            numbers = f.op("add", f.lane_numbers(lanes), at)
+            spot = f.at(start, at, copy.element)
+            if plain and size % lanes == 0:
+                value = f.load(kind, spot)
+            else:
+                there = f.compare("icmp ult", numbers, limit)
+                value = f.masked_load(kind, spot, there)
+            target_place = f.at(place, j, copy.element)
+            if size % lanes == 0:
+                f.store(value, target_place)
+            else:
+                f.masked_store(value, target_place, f.compare("icmp slt", numbers, size - low))
+
+    def _singles(self, start: Value, place: Value, limit: Operand, low: int) -> None:
+        """Element by element: zeros, what the source has, zeros."""
+        f, copy = self.f, self.copy
+        size, zero = copy.sizes[-1], ir.constant(copy.element, 0)
+        stop = plus(f, limit, low)
+        for first, last, from_source in ((0, low, False), (low, stop, True), (stop, size, False)):
+            if isinstance(first, int) and isinstance(last, int) and first >= last:
+                continue
+            with f.loop(first, last) as j:
+                value = zero
+                if from_source:
+                    at = times(f, plus(f, j, -low), copy.strides[-1])
+                    value = f.load(copy.element, f.at(start, at, copy.element))
+                f.store(value, f.at(place, j, copy.element))
+
+    def _turned(self, indices: dict[int, Operand], source: Value, made: Value) -> None:
+        """Squares read along one axis and written along the last one."""
+        f, copy, lanes = self.f, self.copy, self.lanes
+        assert self.turn is not None
+        at, to, inside = self._place(indices)
+        limit = self._limit(indices)
+        if inside is not None:
+            limit = f.select(inside, f.typed(limit, "i64"), 0)
+        start, place = f.at(source, at, copy.element), f.at(made, to, copy.element)
+        depth, width = copy.sizes[self.turn], copy.sizes[-1]
+        kind = ir.vector(copy.element, lanes)
+        turned = f.array(copy.element, lanes * lanes)
+        with f.loop(0, width, lanes) as j, f.loop(0, depth, lanes) as d:
+            deep = f.compare("icmp slt", f.op("add", f.lane_numbers(lanes), d), depth)
+            taken = []
+            for i in range(lanes):
+                row = f.add(j, i)
+                exists = f.compare("icmp slt", row, limit)
+                spot = f.at(start, f.add(times(f, row, copy.strides[-1]), d), copy.element)
+                mask = f.op("and", deep, f.splat(exists, lanes))
+                taken.append(f.masked_load(kind, spot, mask) if lanes > 1 else self._maybe(spot, mask))
+            for i, value in enumerate(transposed(f, taken)):
+                f.store(value, f.at(turned, i * lanes, copy.element))
+            count = minimum(f, f.op("sub", depth, d), lanes)
+            with f.loop(0, count) as i:
+                value = f.load(kind, f.at(turned, f.mul(i, lanes), copy.element))
+                spot = f.at(place, f.add(f.mul(f.add(d, i), self.dense[self.turn]), j), copy.element)
+                if width % lanes == 0:
+                    f.store(value, spot)
+                else:
+                    numbers = f.op("add", f.lane_numbers(lanes), j)
+                    f.masked_store(value, spot, f.compare("icmp slt", numbers, width))
+
+    def _maybe(self, spot: Value, there: Value) -> Value:
+        """A single element, or 0 where there is none."""
+        f, element = self.f, self.copy.element
+        found = f.variable(element, 0)
+        with f.when(there):
+            f.set(found, f.load(element, spot))
+        return f.get(element, found)

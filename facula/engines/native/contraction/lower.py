@@ -1,0 +1,153 @@
+"""From a contraction node to kernels: the one entry point, :func:`lower`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from facula.engines.native import ir, target
+from facula.engines.native.contraction import problem as problems
+from facula.engines.native.contraction.blocks import Writer
+from facula.engines.native.contraction.choose import Choice, choose
+from facula.engines.native.contraction.combine import combine
+from facula.engines.native.contraction.copies import Copy
+from facula.engines.native.contraction.finish import Store
+from facula.engines.native.contraction.problem import Problem, Strided
+from facula.engines.native.kernel import Kernel, Lowered, Piece, Ref, given, result, temporary
+from facula.engines.native.views import View, row_major
+
+KINDS = ("matmul", "conv", "conv_input_grad", "conv_weight_grad")
+FLOATS = {
+    "float32": ("float", "float"),
+    "float64": ("double", "double"),
+    "float16": ("half", "float"),
+    "bfloat16": ("float", "float"),
+}
+
+
+def lower(kind: str, params, dtype, a: View, b: View, shape: Sequence[int], epilogue=None):
+    """The kernels of a contraction, or None for a dtype that is left to the reference.
+
+    ``a`` and ``b`` are the primitive's operands in order, ``shape`` that of its result. The
+    epilogue sees every result once, as vectors along the last coordinate.
+    """
+    name = getattr(dtype, "name", dtype)
+    if name not in FLOATS:
+        return None
+    memory, compute = FLOATS[name]
+    return Lowering(memory, compute, "bfloat16" if name == "bfloat16" else "").run(
+        kind, params, a, b, tuple(shape), epilogue
+    )
+
+
+class Lowering:
+    """Collects the pieces of one contraction."""
+
+    def __init__(self, memory: str, compute: str, rounds: str):
+        self.memory, self.compute, self.rounds = memory, compute, rounds
+        self.pieces: list[Piece] = []
+        self.temps: list[int] = []
+
+    def run(self, kind: str, params, a: View, b: View, shape, epilogue) -> Lowered:
+        """Everything: copies, contraction, sums of partial results."""
+        if 0 in shape:
+            return Lowered([])
+        left = Strided(given(0), a.shape, a.strides, a.offset)
+        right = Strided(given(1), b.shape, b.strides, b.offset)
+        for problem in self._problems(kind, params, left, right, shape):
+            self._contract(problem, epilogue)
+        return Lowered(self.pieces, self.temps)
+
+    def _problems(self, kind: str, params, a: Strided, b: Strided, shape) -> list[Problem]:
+        if kind == "matmul":
+            return [problems.matmul(a, b, shape)]
+        if kind == "conv":
+            return [problems.conv(params, self._padded(a, params["padding"]), b, shape)]
+        if kind == "conv_weight_grad":
+            padded = self._padded(b, params["padding"])
+            return [problems.weight_grad(params, a, padded, shape)]
+        assert kind == "conv_input_grad", kind
+        along = problems.input_grad_phases({**params, "shape": shape}, b.shape[2:])
+        padding = problems.input_grad_padding(along, a.shape[2:])
+        padded = self._padded(a, padding)
+        return list(
+            problems.input_grads({**params, "shape": shape}, padded, b, along, padding)
+        )
+
+    def _temporary(self, elements: int, element: str) -> Ref:
+        self.temps.append((elements + 16) * ir.align_of(element))
+        return temporary(len(self.temps) - 1)
+
+    def _padded(self, x: Strided, padding) -> Strided:
+        """``x`` with zeros around its spatial axes; what a negative padding cuts off is skipped."""
+        shape, offset = list(x.shape), x.offset
+        borders = []
+        for i, (low, high) in enumerate(padding):
+            offset += max(0, -low) * x.strides[2 + i]
+            shape[2 + i] -= max(0, -low) + max(0, -high)
+            borders.append((max(0, low), max(0, high)))
+        cut = Strided(x.ref, tuple(shape), x.strides, offset)
+        if 0 in shape or not any(map(any, borders)):
+            if not any(map(any, borders)):
+                return cut
+        sizes = (*shape[:2], *[n + sum(pair) for n, pair in zip(shape[2:], borders)])
+        low_zeros = (0, 0, *[low for low, _ in borders])
+        copy = Copy(self.memory, sizes, x.strides, low_zeros, tuple(shape), offset)
+        ref = self._copied(x.ref, copy)
+        return Strided(ref, sizes, row_major(sizes).strides)
+
+    def _copied(self, source: Ref, copy: Copy) -> Ref:
+        made = self._temporary(copy.elements, copy.element)
+        self.pieces.append(Piece(copy.kernel(), (source, made), (1,)))
+        return made
+
+    def _contract(self, problem: Problem, epilogue) -> None:
+        choice = choose(_anonymous(problem), self.memory, self.compute, target.vector_bits())
+        plan = choice.plan
+        sources = [problem.left.ref, problem.right.ref]
+        if choice.swapped:
+            sources.reverse()
+        for i, copy in enumerate((choice.scalar_copy, choice.vector_copy)):
+            if copy is not None:
+                sources[i] = self._copied(sources[i], copy)
+        last = epilogue or Store(problem.shape, self.memory, self.rounds)
+        extras = [given(2 + i) for i in range(last.extras)]
+        outputs = [result()] if last.keeps else []
+        writes = [*range(len(outputs)), *[len(outputs) + i for i in last.writes]]
+        if plan.splits == 1:
+            kernel = self._kernel(choice, last)
+            operands = (*sources, *outputs, *extras)
+            self.pieces.append(Piece(kernel, operands, tuple([2 + i for i in writes])))
+            return
+        partial = Store((plan.splits * problem.shape[0], *problem.shape[1:]), self.compute)
+        sums = self._temporary(plan.splits * prod(problem.shape), self.compute)
+        self.pieces.append(Piece(self._kernel(choice, partial), (*sources, sums), (2,)))
+        added = combine(problem.shape, plan.splits, self.compute, last)
+        operands = (sums, *outputs, *extras)
+        self.pieces.append(Piece(added, operands, tuple([1 + i for i in writes])))
+
+    def _kernel(self, choice: Choice, epilogue) -> Kernel:
+        plan, chunks = choice.plan, choice.chunks
+        return Kernel(
+            "contraction",
+            f"contraction {plan} {chunks} {epilogue.key}",
+            lambda name: Writer(name, plan, epilogue, chunks).text(),
+            chunks,
+            choice.cycles / 3,
+            2.0 * plan.multiplications,
+        )
+
+
+def _anonymous(problem: Problem) -> Problem:
+    """The problem without the names of its buffers: what a choice depends on."""
+    nobody = given(0)
+    return Problem(
+        problem.left._replace(ref=nobody),
+        problem.right._replace(ref=nobody),
+        problem.batch,
+        problem.rows,
+        problem.columns,
+        problem.summed,
+        problem.shape,
+        problem.corner,
+    )

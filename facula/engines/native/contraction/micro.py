@@ -1,0 +1,180 @@
+"""The micro-kernels: sums of one tile of results, kept in registers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from itertools import product
+from math import prod
+
+from facula.engines.native import ir
+from facula.engines.native.contraction.finish import converted, lane_sums, plus, times
+from facula.engines.native.contraction.plan import Plan, Summed, Tiled, vector_offsets
+from facula.engines.native.ir import Function, Operand, Value
+
+
+def places(axes: Sequence[Tiled]) -> list[tuple[int, int]]:
+    """(offset in the operand, row of scratch) of each element of a tile."""
+    found = []
+    for indices in product(*[range(axis.tile) for axis in axes]):
+        offset = row = 0
+        for axis, index in zip(axes, indices):
+            offset += index * (1 if axis.panel else axis.stride)
+            row = row * axis.block + index
+        found.append((offset, row))
+    return found
+
+
+def vector_places(plan: Plan) -> list[tuple[int, int, int]]:
+    """(offset in the operand, column of scratch, elements) of each vector of a tile."""
+    line = plan.vectors[-1]
+    inside = vector_offsets(line.tile, plan.lanes, bool(line.panel))
+    return [
+        (offset + at, row * line.block + at, count)
+        for offset, row in places(plan.vectors[:-1])
+        for at, count in inside
+    ]
+
+
+class Tile:
+    """A tile whose operands begin at two addresses; ``part`` is the number of the split."""
+
+    def __init__(
+        self, f: Function, plan: Plan, scalar: Value, vector: Value, part: Operand | None
+    ):
+        self.f, self.plan, self.part = f, plan, part
+        self.starts = (scalar, vector)
+        self.rows = places(plan.scalars)
+
+    def store(self, corner: Value) -> None:
+        """Computes the sums and stores them in scratch from ``corner`` on."""
+        if self.plan.form == "dot":
+            self._dot(corner)
+        else:
+            self._outer(corner)
+
+    # Products of single elements and vectors ------------------------------------------------------
+
+    def _outer(self, corner: Value) -> None:
+        f, plan = self.f, self.plan
+        columns = vector_places(plan)
+        kind = ir.vector(plan.compute, plan.lanes)
+        if plan.unrolled:
+            sums = self._unrolled(columns, kind)
+        else:
+            slots = [f.variable(kind) for _ in range(len(self.rows) * len(columns))]
+            for slot in slots:
+                f.set(slot, ir.constant(kind, 0.0))
+            with ExitStack() as stack:
+                at = self._walk(stack, plan.summed)
+                sums = [f.get(kind, slot) for slot in slots]
+                for slot, value in zip(slots, self._step(at, columns, sums)):
+                    f.set(slot, value)
+            sums = [f.get(kind, slot) for slot in slots]
+        for i, (_, row) in enumerate(self.rows):
+            for j, (_, column, _) in enumerate(columns):
+                place = f.at(corner, row * plan.pitch + column, plan.compute)
+                f.store(sums[i * len(columns) + j], place)
+
+    def _walk(self, stack: ExitStack, axes: Sequence[Summed]) -> list[Value]:
+        """Opens loops over summed axes; the addresses of both operands inside."""
+        f, plan = self.f, self.plan
+        at = list(self.starts)
+        for number, axis in enumerate(axes):
+            first: Operand = 0
+            last: Operand = axis.size
+            if number == 0 and self.part is not None:
+                first = f.op("sdiv", f.mul(self.part, axis.size), plan.splits)
+                after = f.mul(f.op("add", self.part, 1), axis.size)
+                last = f.op("sdiv", after, plan.splits)
+            index = stack.enter_context(f.loop(first, last))
+            at[0] = f.at(at[0], times(f, index, axis.scalar), plan.memory)
+            at[1] = f.at(at[1], times(f, index, axis.vector), plan.memory)
+        return at
+
+    def _step(self, at: Sequence[Value], columns, sums: Sequence[Value]) -> list[Value]:
+        """One index of all summed axes: the sums with its products added."""
+        f = self.f
+        vectors = [self._load_vector(f.at(at[1], o, self.plan.memory), n) for o, _, n in columns]
+        found: list[Value] = []
+        for i, (offset, _) in enumerate(self.rows):
+            one = self._load_scalar(f.at(at[0], offset, self.plan.memory))
+            for j, vector in enumerate(vectors):
+                old = sums[i * len(vectors) + j]
+                found.append(f.intrinsic("fmuladd", one, vector, old))
+        return found
+
+    def _load_scalar(self, place: Value) -> Value:
+        value = self.f.load(self.plan.memory, place)
+        return self.f.splat(converted(self.f, value, self.plan.compute), self.plan.lanes)
+
+    def _load_vector(self, place: Value, count: int) -> Value:
+        f, plan = self.f, self.plan
+        kind = ir.vector(plan.memory, plan.lanes)
+        if count == plan.lanes:
+            value = f.load(kind, place)
+        else:
+            bits = ", ".join(["i1 true" if i < count else "i1 false" for i in range(plan.lanes)])
+            mask = Value(ir.vector("i1", plan.lanes), f"<{bits}>")
+            value = f.masked_load(kind, place, mask)
+        return converted(f, value, plan.compute)
+
+    def _unrolled(self, columns, kind: str) -> list[Value]:
+        """All products in a row; what several of them read is loaded once."""
+        f, plan = self.f, self.plan
+        sums = [ir.constant(kind, 0.0)] * (len(self.rows) * len(columns))
+        scalars: dict[int, Value] = {}
+        vectors: dict[tuple[int, int], Value] = {}
+        for indices in product(*[range(axis.size) for axis in plan.summed]):
+            here = [sum(i * axis[1 + side] for i, axis in zip(indices, plan.summed)) for side in (0, 1)]
+            for j, (offset, _, count) in enumerate(columns):
+                spot = (here[1] + offset, count)
+                if spot not in vectors:
+                    place = f.at(self.starts[1], spot[0], plan.memory)
+                    vectors[spot] = self._load_vector(place, count)
+                for i, (offset, _) in enumerate(self.rows):
+                    at = here[0] + offset
+                    if at not in scalars:
+                        scalars[at] = self._load_scalar(f.at(self.starts[0], at, plan.memory))
+                    k = i * len(columns) + j
+                    sums[k] = f.intrinsic("fmuladd", scalars[at], vectors[spot], sums[k])
+        return sums
+
+    # Dot products ---------------------------------------------------------------------------------
+
+    def _dot(self, corner: Value) -> None:
+        f, plan = self.f, self.plan
+        columns = places(plan.vectors)
+        kind = ir.vector(plan.compute, plan.lanes)
+        slots = [f.variable(kind) for _ in range(len(self.rows) * len(columns))]
+        for slot in slots:
+            f.set(slot, ir.constant(kind, 0.0))
+        *outer, line = plan.summed
+        whole = line.size - line.size % plan.lanes
+        with ExitStack() as stack:
+            at = self._walk(stack, outer)
+            if whole:
+                with f.loop(0, whole, plan.lanes) as index:
+                    here = [f.at(place, index, plan.memory) for place in at]
+                    self._dot_step(here, columns, slots, kind, plan.lanes)
+            if whole < line.size:
+                here = [f.at(place, whole, plan.memory) for place in at]
+                self._dot_step(here, columns, slots, kind, line.size - whole)
+        self._store_dots(corner, columns, [f.get(kind, slot) for slot in slots])
+
+    def _dot_step(self, at, columns, slots, kind: str, count: int) -> None:
+        f, memory = self.f, self.plan.memory
+        sums = [f.get(kind, slot) for slot in slots]
+        ones = [self._load_vector(f.at(at[0], o, memory), count) for o, _ in self.rows]
+        twos = [self._load_vector(f.at(at[1], o, memory), count) for o, _ in columns]
+        for i, (one, two) in enumerate(product(ones, twos)):
+            f.set(slots[i], f.intrinsic("fmuladd", one, two, sums[i]))
+
+    def _store_dots(self, corner: Value, columns, sums: Sequence[Value]) -> None:
+        f, plan = self.f, self.plan
+        spots = [row * plan.pitch + c for (_, row), (_, c) in product(self.rows, columns)]
+        for begin in range(0, len(sums), plan.lanes):
+            part = lane_sums(f, sums[begin : begin + plan.lanes], plan.lanes)
+            for i, spot in enumerate(spots[begin : begin + plan.lanes]):
+                value = f.extract(part, i) if plan.lanes > 1 else part
+                f.store(value, f.at(corner, spot, plan.compute))

@@ -1,0 +1,120 @@
+"""Plan: how a contraction is cut into blocks (units of work) and tiles (what registers hold)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import NamedTuple
+
+
+class Tiled(NamedTuple):
+    """A result axis of one operand.
+
+    An axis is cut into blocks, a block into tiles; the last of each begins earlier rather than
+    being shorter, so that some elements may be computed twice. Where ``panel`` is not 0 the
+    operand is packed: tiles lie ``panel`` elements apart and the last is filled up with zeros.
+    """
+
+    size: int
+    stride: int
+    to: int
+    step: int
+    tile: int
+    block: int
+    panel: int = 0
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.size // self.block)
+
+    @property
+    def tiles(self) -> int:
+        return -(-self.block // self.tile)
+
+
+class Shared(NamedTuple):
+    """A batch axis: a stride in each operand and a step in the result."""
+
+    size: int
+    scalar: int
+    vector: int
+    to: int
+    step: int
+
+
+class Summed(NamedTuple):
+    """A summed axis: a stride in each operand."""
+
+    size: int
+    scalar: int
+    vector: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the code of a contraction depends on, besides its epilogue.
+
+    Forms: ``outer`` multiplies single elements of one operand (*scalars*) with vectors of the
+    other (*vectors*), whose last axis is the vector; ``dot`` has the vector along the last summed
+    axis. With ``transposed`` the vector runs along the result's rows. ``order`` lists
+    the block loops from the outermost: ``b0``, ``s1``, ``v0`` ... With ``splits`` > 1 the
+    first summed axis is cut and partial results are added up by another kernel.
+    """
+
+    form: str
+    memory: str
+    compute: str
+    lanes: int
+    batch: tuple[Shared, ...]
+    scalars: tuple[Tiled, ...]
+    vectors: tuple[Tiled, ...]
+    summed: tuple[Summed, ...]
+    offsets: tuple[int, int]
+    shape: tuple[int, int, int]
+    corner: tuple[int, int, int]
+    order: tuple[str, ...]
+    transposed: bool = False
+    splits: int = 1
+    unrolled: bool = False
+
+    def axis(self, name: str) -> Tiled | Shared:
+        table = {"b": self.batch, "s": self.scalars, "v": self.vectors}[name[0]]
+        return table[int(name[1:])]
+
+    def blocks_along(self, name: str) -> int:
+        axis = self.axis(name)
+        return axis.size if isinstance(axis, Shared) else axis.blocks
+
+    @property
+    def blocks(self) -> int:
+        return prod([self.blocks_along(name) for name in self.order])
+
+    @property
+    def pitch(self) -> int:
+        """Elements between rows of a block's results: a row may spill one vector into the gap."""
+        row = prod([v.block for v in self.vectors])
+        return -(-row // self.lanes) * self.lanes + (self.lanes if self.lanes > 1 else 0)
+
+    @property
+    def scratch(self) -> int:
+        """Elements of a block's results; whole groups of rows for the transposition."""
+        rows = prod([s.block for s in self.scalars])
+        return (-(-rows // self.lanes) * self.lanes) * self.pitch
+
+    @property
+    def multiplications(self) -> int:
+        """Useful multiplications."""
+        sizes = [a.size for a in (*self.batch, *self.scalars, *self.vectors, *self.summed)]
+        return prod(sizes)
+
+
+def vector_offsets(tile: int, lanes: int, packed: bool) -> list[tuple[int, int]]:
+    """(first element, elements) of each vector of a tile; only a lone vector may be short."""
+    if packed:
+        return [(at, lanes) for at in range(0, tile, lanes)]
+    if tile < lanes:
+        return [(0, tile)]
+    full = [(at, lanes) for at in range(0, tile - lanes + 1, lanes)]
+    if tile % lanes:
+        full.append((tile - lanes, lanes))
+    return full

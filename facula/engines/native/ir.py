@@ -398,7 +398,7 @@ class Function:
 
 _ALIGN = {
     "i1": 1, "i8": 1, "i16": 2, "half": 2, "bfloat": 2, "i32": 4, "float": 4,
-    "i64": 8, "double": 8, "ptr": 8,
+    "i64": 8, "double": 8, "ptr": 8, "i128": 8,
 }  # fmt: skip
 
 

@@ -1,0 +1,112 @@
+"""gather and index: elements and rows read at positions that index arrays give."""
+
+from __future__ import annotations
+
+from math import prod
+
+from facula.base import dtypes
+from facula.engines.native.ir import Function, Value
+from facula.engines.native.kernel import STATUS, Kernel, Lowered, Piece, given, result
+from facula.engines.native.structured import common
+
+
+def integers(specs) -> bool:
+    """Whether all are arrays of integers, as indices must be."""
+    return all(s.dtype.category == dtypes.INTEGER and not s.weak for s in specs)
+
+
+def gather(params, specs, out) -> Lowered | None:
+    """Each element of the index picks one of its column: x[i, index[i, j, k], k]."""
+    x, index = specs
+    if not integers([index]):
+        return None
+    axis, shape = params["axis"], index.shape
+    element = common.raw(x.dtype)
+    strides = common.broadcast_strides(x.shape, x.shape)
+    strides = [0 if i == axis else s for i, s in enumerate(strides)]
+    block = min(64, max(1, index.numel))
+    blocks = -(-index.numel // block)
+
+    def body(f: Function, pointers, unit) -> None:
+        start = f.mul(unit, block)
+        stop = f.intrinsic("smin", f.add(start, block), f.typed(index.numel, "i64"))
+        with f.loop(start, stop) as flat:
+            skip = f.label()
+            at = common.index_load(f, index.dtype, pointers[1], flat)
+            common.checked(f, pointers[3], at, x.shape[axis], skip)
+            around = common.affine(f, list(zip(common.unravel(f, flat, shape), strides)))
+            along = f.mul(at, prod(x.shape[axis + 1 :]))
+            value = f.load(element, f.at(pointers[0], f.add(along, around), element))
+            f.store(value, f.at(pointers[2], flat, element))
+            f.jump(skip)
+            f.place(skip)
+
+    key = (element, index.dtype.name, x.shape, shape, axis)
+    kernel = common.kernel("gather", key, 4, blocks, block * 1.5, body)
+    return Lowered([Piece(kernel, (given(0), given(1), result(), STATUS), (2,))])
+
+
+class Rows:
+    """Where index arrays point: x[i0, i1, ...] as numbers of rows, for each position of them."""
+
+    def __init__(self, x, indices):
+        self.count = len(indices)
+        self.sizes = x.shape[: self.count]
+        self.row = prod(x.shape[self.count :])
+        self.lead = _joined([i.shape for i in indices])
+        self.positions = prod(self.lead)
+        self.indices = indices
+        self.strides = [common.broadcast_strides(i.shape, self.lead) for i in indices]
+
+    @property
+    def key(self) -> tuple:
+        return (self.sizes, self.row, *[(i.dtype.name, i.shape) for i in self.indices])
+
+    def at(self, f: Function, pointers, status: Value, position, skip: str) -> Value:
+        """The number of the row at a position; a bad index is reported and leads to ``skip``."""
+        found = None
+        plain = common.broadcast_strides(self.lead, self.lead)
+        coordinates = None
+        for i, spec in enumerate(self.indices):
+            place = position
+            if self.strides[i] != plain:
+                coordinates = coordinates or common.unravel(f, position, self.lead)
+                place = common.affine(f, list(zip(coordinates, self.strides[i])))
+            index = common.index_load(f, spec.dtype, pointers[i], place)
+            common.checked(f, status, index, self.sizes[i], skip)
+            found = index if found is None else f.add(f.mul(found, self.sizes[i]), index)
+        return found
+
+
+def _joined(shapes) -> tuple[int, ...]:
+    ndim = max(map(len, shapes))
+    padded = [(1,) * (ndim - len(s)) + tuple(s) for s in shapes]
+    return tuple([max(sizes) if 0 not in sizes else 0 for sizes in zip(*padded)])
+
+
+def index(params, specs, out) -> Lowered | None:
+    """x[i0, i1, ...]: a row is copied with vectors for each position of the indices."""
+    x, *indices = specs
+    if not indices or not integers(indices):
+        return None
+    return Lowered([_index_piece(x, indices)])
+
+
+def _index_piece(x, indices) -> Piece:
+    rows = Rows(x, indices)
+    element, status = common.raw(x.dtype), 2 + rows.count
+
+    def body(f: Function, pointers, unit) -> None:
+        skip = f.label()
+        number = rows.at(f, pointers[1 : 1 + rows.count], pointers[status], unit, skip)
+        source = f.at(pointers[0], f.mul(number, rows.row), element)
+        to = f.at(pointers[1 + rows.count], f.mul(unit, rows.row), element)
+        common.copy_run(f, element, rows.row, source, to)
+        f.jump(skip)
+        f.place(skip)
+
+    unit_ns = 2.0 * rows.count + rows.row * x.dtype.numpy.itemsize / 20
+    units = rows.positions if rows.row else 0
+    kernel: Kernel = common.kernel("index", (element, rows.key), status + 1, units, unit_ns, body)
+    inputs = [given(i) for i in range(1 + rows.count)]
+    return Piece(kernel, (*inputs, result(), STATUS), (1 + rows.count,))

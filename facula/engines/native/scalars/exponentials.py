@@ -13,7 +13,6 @@ from facula.engines.native.scalars.lanes import (
     Lanes,
     at_least,
     at_most,
-    copysign,
     horner,
     muladd,
     where,
@@ -157,13 +156,19 @@ def _scalef(x: Lanes, n: Lanes) -> Lanes:
     return Lanes(f, f.call(symbol, x.type, *arguments))
 
 
-def exp(x: Lanes, less_two: int = 0) -> Lanes:
-    """e^x; ``less_two`` = k gives e^x / 2^k, which overflows later."""
+def exp(x: Lanes, less_two: int = 0, bounded: bool = False) -> Lanes:
+    """e^x; ``less_two`` = k gives e^x / 2^k, which overflows later.
+
+    ``bounded`` promises that e^x is a normal number.
+    """
     kind = form(x)
-    x = at_least(at_most(x, kind.highest + less_two), kind.lowest)
+    if not bounded:
+        x = at_least(at_most(x, kind.highest + less_two), kind.lowest)
     n, bits = _whole_part(x, LOG2_E)
     r = _less_multiple_of_ln2(x, n)
     value = muladd(horner(r, _EXP[kind]) * r, r, r) + 1.0
+    if bounded:
+        return value * power_of_two(bits)
     return (
         scaled(value, n - float(less_two), bits - less_two) if less_two else scaled(value, n, bits)
     )
@@ -187,27 +192,12 @@ def expm1(x: Lanes) -> Lanes:
 def _halved_expm1(x: Lanes) -> Lanes:
     """(e^x - 1) / 2, which does not overflow where e^x - 1 does not."""
     n, bits = _whole_part(x, LOG2_E)
-    r = _less_multiple_of_ln2(x, n)
-    p = muladd(horner(r, _EXP[form(x)]) * r, r, r)
+    high = muladd(n, -_LN2_HIGH[form(x)], x)
+    r = muladd(n, -_LN2_LOW[form(x)], high)
+    lost = muladd(n, -_LN2_LOW[form(x)], high - r)  # what the rounding of r lost
+    p = r + muladd(horner(r, _EXP[form(x)]) * r, r, lost)
     size = power_of_two(bits - 1)
     return muladd(p, size, size - 0.5)
-
-
-def small_expm1(x: Lanes) -> Lanes:
-    """e^x - 1 where e^x is a normal number; 0 and tiny numbers stay."""
-    n, bits = _whole_part(x, LOG2_E)
-    r = _less_multiple_of_ln2(x, n)
-    p = muladd(horner(r, _EXP[form(x)]) * r, r, r)
-    size = power_of_two(bits)
-    return muladd(p, size, size - 1.0)
-
-
-def tanh(x: Lanes) -> Lanes:
-    """From e^(2|x|) - 1: t / (t + 2)."""
-    far = 10.0 if form(x) is SINGLE else 20.0
-    size = at_most(x.unary("fabs"), far)
-    t = small_expm1(size + size)
-    return copysign(t / (t + 2.0), x)
 
 
 # Logarithms ------------------------------------------------------------------------------------
@@ -273,23 +263,6 @@ def log1p(x: Lanes) -> Lanes:
     f = where(k.equals(0.0), x, muladd(lost, shrink, m - 1.0))
     value = where(x.unary("fabs") < kind.smallest, x, log_of_1_plus(f, k))
     return _at_the_ends(u, where(x.equals(0.0), x, value))
-
-
-def _times_constant(x: Lanes, constant: tuple[float, float]) -> Lanes:
-    """x times a constant that is given as a sum of two."""
-    return muladd(x, constant[0], x * constant[1])
-
-
-def log2(x: Lanes) -> Lanes:
-    k, f = split(x)
-    return _at_the_ends(x, k + _times_constant(log_of_1_plus(f), _LOG2_E[form(x)]))
-
-
-def log10(x: Lanes) -> Lanes:
-    high, low = _LOG10_2[form(x)]
-    k, f = split(x)
-    part = _times_constant(log_of_1_plus(f), _LOG10_E[form(x)])
-    return _at_the_ends(x, muladd(k, high, muladd(k, low, part)))
 
 
 def _times_constant(x: Lanes, constant: tuple[float, float]) -> Lanes:

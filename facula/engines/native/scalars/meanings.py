@@ -1,4 +1,4 @@
-"""The table of elementwise primitives: which LLVM instructions each stands for, by kind of dtype."""
+"""The table of elementwise primitives: what each computes in LLVM IR, by kind of dtype."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from facula.base import dtypes
 from facula.base.dtypes import BOOL, FLOAT, dtype
 from facula.engines.native import ir
-from facula.engines.native.scalars import arithmetic, casts, exponentials
+from facula.engines.native.scalars import arithmetic, casts, exponentials, hyperbolic, trigonometry
 from facula.engines.native.scalars.lanes import Lanes, copysign, where
 from facula.engines.native.scalars.rounding import to_bfloat16, to_half
 from facula.engines.native.scalars.types import has_type
@@ -41,7 +41,19 @@ FLOATS: dict[str, Meaning] = {
     "log2": exponentials.log2,
     "log10": exponentials.log10,
     "log1p": exponentials.log1p,
-    "tanh": exponentials.tanh,
+    "tanh": hyperbolic.tanh,
+    "sinh": hyperbolic.sinh,
+    "cosh": hyperbolic.cosh,
+    "asinh": hyperbolic.asinh,
+    "acosh": hyperbolic.acosh,
+    "atanh": hyperbolic.atanh,
+    "sin": trigonometry.sin,
+    "cos": trigonometry.cos,
+    "tan": trigonometry.tan,
+    "asin": trigonometry.asin,
+    "acos": trigonometry.acos,
+    "atan": trigonometry.atan,
+    "atan2": trigonometry.atan2,
     "equal": lambda a, b: a.equals(b),
     "less": lambda a, b: a < b,
     "less_equal": lambda a, b: a <= b,

@@ -86,6 +86,7 @@ _LAZY_NAMES = {
     name: module
     for module, names in {
         "facula.serialization": "save load",
+        "facula.replay": "capture CaptureError",
         "facula.amp": "autocast GradScaler",
         "facula.amp.autocast_mode": (
             "is_autocast_enabled is_autocast_cpu_enabled set_autocast_enabled get_autocast_dtype "

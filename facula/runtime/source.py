@@ -17,6 +17,7 @@ class _Internal(dict):
 
 
 _internal = _Internal()
+is_internal = _internal.__getitem__  # whether code of a file belongs to facula
 
 
 def user_line():

@@ -1,0 +1,385 @@
+"""Replay: a captured function as one plan, with the lists that connect it to the tensors.
+
+A replay costs a few microseconds of Python, so all that can be is prepared: where inputs come from
+and outputs go, in lists that C code walks (``map``), and what may have changed since is compared
+by identity. Whatever does not fit takes the long way, or says that the function has to be recorded
+again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import attrgetter, is_, itemgetter
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from facula.autograd.handle import TensorBase, wrap
+from facula.replay import trees
+from facula.replay.numbers import hyperparameters
+from facula.replay.outcome import Outcome, same_buffer
+from facula.runtime.recorder import compute
+from facula.runtime.value import Value
+
+_value_of = attrgetter("value")
+_handle_value = attrgetter("_value")
+_buffer_of = attrgetter("buffer")
+_grad_of = attrgetter("_grad")
+_node_of = attrgetter("_node")
+_alias_of = attrgetter("_alias")
+_training_of = attrgetter("training")
+_FEW = 64  # elements that Python compares faster than NumPy
+
+
+def picker(places: list[int]) -> Callable[[list], Any]:
+    """A function from a list to its items at ``places``."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return lambda items: [items[place] for place in places]
+
+
+class Replay:
+    """One way the function ran: for arguments of given kinds, modes of modules, and so on."""
+
+    def __init__(self, outcome: Outcome, kept: list):
+        self.outcome = outcome
+        self.plan = outcome.plan
+        self.kept = kept  # objects whose ids stand in keys
+        self._set_inputs()
+        self._set_guards()
+        self._set_memories()
+        self._set_gradients()
+        self._set_result()
+
+    # What is prepared ----------------------------------------------------------------------------
+
+    def _set_inputs(self) -> None:
+        """The pool is arguments, memories, draws, numbers, floats, constants, in this order."""
+        outcome, recording = self.outcome, self.outcome.recording
+        kinds = outcome.kinds
+        self.steps = recording.steps
+        self.draws = [draw for _, draw in recording.drawn]
+        self.arguments = sorted({what for kind, what in kinds if kind == "argument"})
+        self.cells = [what for kind, what in kinds if kind == "memory"]
+        counts = [len(step.places) for step in self.steps]
+        floats = sorted({what for kind, what in kinds if kind == "float"})
+        self.float_leaves = floats
+        self.constants = [what for kind, what in kinds if kind == "constant"]
+        starts, at = {}, 0
+        for kind, size in (
+            ("argument", len(self.arguments)), ("memory", len(self.cells)),
+            ("draw", len(self.draws)), ("number", sum(counts)), ("float", len(floats)),
+            ("constant", len(self.constants)),
+        ):  # fmt: skip
+            starts[kind] = at
+            at += size
+        memories = constants = 0
+        places = []
+        for kind, what in kinds:
+            if kind == "argument":
+                offset = self.arguments.index(what)
+            elif kind == "memory":
+                offset, memories = memories, memories + 1
+            elif kind == "constant":
+                offset, constants = constants, constants + 1
+            elif kind == "number":
+                offset = sum(counts[: what[0]]) + what[1]
+            else:
+                offset = floats.index(what) if kind == "float" else what
+            places.append(starts[kind] + offset)
+        self.pick = picker(places)
+        self.straight = places == list(range(at))
+        own = {id(v): i for i, v in enumerate(outcome.inputs)}
+        self.ranges = [
+            (places[own[id(value)]], low, high, besides)
+            for value, low, high, besides in recording.ranges
+            if id(value) in own and kinds[own[id(value)]][0] in ("argument", "memory")
+        ]
+
+    def _set_guards(self) -> None:
+        recording = self.outcome.recording
+        self.floats = dict(self.outcome.float_values)
+        self.free: set[int] = set()  # floats that may have any value
+        self.modules = list(recording.modules.values())
+        self.modes = list(map(_training_of, self.modules))
+        self.optimizers = recording.optimizers
+        plain = {id(step.optimizer) for step in self.steps}
+        self.others = [o for o in recording.optimizers if id(o) not in plain]
+        self.other_options = [hyperparameters(o) for o in self.others]
+
+    def _set_memories(self) -> None:
+        outcome = self.outcome
+        self.storages = [cell.storage for cell in self.cells]
+        self.handles = [cell.handle for cell in self.cells]
+        self.values = [storage.value for storage in self.storages]
+        self.nodes = list(map(_node_of, self.handles))
+        leaves = {}  # memories of arguments belong to the arguments of each call
+        for i, storage in outcome.argument_storages.items():
+            leaves[id(storage)] = i
+        self.written = [c for c, _ in outcome.written if id(c.storage) not in leaves]
+        sources = [s for c, s in outcome.written if id(c.storage) not in leaves]
+        self.written_arguments = [
+            (leaves[id(c.storage)], s) for c, s in outcome.written if id(c.storage) in leaves
+        ]
+        rank = outcome.rank
+        self.pick_written = picker([rank[what] for _, what in sources])
+        self.written_storages = [cell.storage for cell in self.written]
+        number = {id(storage): i for i, storage in enumerate(self.storages)}
+        self.written_as_input = [number.get(id(s)) for s in self.written_storages]
+        self.written_values = [storage.value for storage in self.written_storages]
+        self.alone: list[int] = [-1] * len(self.written)
+
+    def _set_gradients(self) -> None:
+        """Which tensors are left with new gradients, and which had one before the call."""
+        outcome = self.outcome
+        given = outcome.argument_handles
+        self.leaves = [handle for handle, _, _ in outcome.leaves]
+        self.had = [before is not None for _, before, _ in outcome.leaves]
+        sources = {id(handle): source for handle, _, source in outcome.gradients}
+        self.cleared = [h for h, _, after in outcome.leaves if id(h) in sources and after is None]
+        self.remade = [
+            i for i, (h, _, after) in enumerate(outcome.leaves) if id(h) in sources and after is not None
+        ]
+        self.owners = [self.leaves[i] for i in self.remade]
+        self.made = [handle._grad for handle in self.owners]
+        found = [sources[id(handle)] for handle in self.owners]
+        self.made_sources = found
+        self.made_places = [outcome.rank[what] if kind == "out" else -1 for kind, what in found]
+        self.pick_made = picker(self.made_places)
+        self.alone_made: list[tuple] = [(-1, -1)] * len(self.made)
+        self.argument_gradients = [
+            (given[id(handle)], source)
+            for handle, _, source in outcome.gradients
+            if id(handle) in given
+        ]
+        # What each leaf's gradient has to be; None also where it only has to be there.
+        self.expected = [after if before is not None else None for _, before, after in outcome.leaves]
+
+    def _set_result(self) -> None:
+        leaves: list = []
+        trees.rebuild(self.outcome.result, leaves.append)
+        rank = self.outcome.rank
+        self.single = None
+        if len(leaves) == 1 and leaves[0] is self.outcome.result and leaves[0].kind == "out":
+            self.single = rank[leaves[0].what]
+            self.single_spec = self.outcome.output_specs[leaves[0].what]
+
+    # Whether it fits -----------------------------------------------------------------------------
+
+    def fits(self, leaves: list) -> bool:
+        """Whether the function would do the same again, as far as can be seen."""
+        if self.modules and [*map(_training_of, self.modules)] != self.modes:
+            return False
+        if self.values != [*map(_value_of, self.storages)] and not self._read_again():
+            return False
+        if not all(map(is_, map(_node_of, self.handles), self.nodes)):
+            return False
+        if not all(map(is_, map(_grad_of, self.leaves), self.expected)):
+            if not self._gradients_fit():
+                return False
+        for i, value in self.floats.items():
+            if i not in self.free and leaves[i] != value:
+                return False
+        if self.others and [hyperparameters(o) for o in self.others] != self.other_options:
+            return False
+        return True
+
+    def _gradients_fit(self) -> bool:
+        """Of gradients that are replaced it only matters whether there are any."""
+        replaced = {id(handle) for handle in (*self.owners, *self.cleared)}
+        for i, handle in enumerate(self.leaves):
+            if self.had[i] != (handle._grad is not None):
+                return False
+            if id(handle) not in replaced and handle._grad is not self.expected[i]:
+                return False
+        return True
+
+    def _read_again(self) -> bool:
+        """Somebody wrote to a memory, or a tensor has another one now (then this does not fit)."""
+        for i, storage in enumerate(self.storages):
+            handle = self.handles[i]
+            alias = handle._alias
+            if alias is None or alias.storage is not storage:
+                return False
+            if storage.array is not None:
+                handle._sync()
+                self.values[i] = handle._value
+            else:
+                compute(storage.value)
+                self.values[i] = storage.value
+        return True
+
+    # Doing it ------------------------------------------------------------------------------------
+
+    def run(self, leaves: list) -> Any:
+        """Replay; None if the arguments do not fit after all, else a list with the result."""
+        pool = []
+        for i in self.arguments:
+            tensor = leaves[i]
+            if tensor._alias is not None:
+                tensor._sync()
+            buffer = tensor._value.buffer
+            pool.append(compute(tensor._value) if buffer is None else buffer)
+        pool += map(_buffer_of, self.values)
+        for place, low, high, besides in self.ranges:
+            if _outside(pool[place], low, high, besides):
+                return None
+        numbers: list = []
+        for step in self.steps:
+            current = step.current()
+            if current is None:
+                return None
+            numbers += current
+        for draw in self.draws:
+            pool.append(draw())
+        pool += numbers
+        for i in self.float_leaves:
+            pool.append(leaves[i])
+        pool += self.constants
+        results = self.plan.run(pool if self.straight else self.pick(pool))
+        del pool
+        self._write(results)
+        if self.made:
+            self._write_gradients(leaves, results)
+        for step in self.steps:
+            step.commit()
+        if self.cleared or self.written_arguments or self.argument_gradients:
+            self._write_rest(leaves, results)
+        if self.single is not None:
+            return [wrap(Value(self.single_spec, results[self.single]))]
+        return [self._result(leaves, results)]
+
+    def _write(self, results: list) -> None:
+        """Put new values into the memories: into the old Value where nobody else holds it."""
+        values = self.written_values
+        new = self.pick_written(results)
+        if [*map(getrefcount, values)] == self.alone:
+            for value, buffer in zip(values, new):
+                value.buffer = buffer
+            for storage in self.written_storages:
+                storage.version += 1
+        else:
+            for i, buffer in enumerate(new):
+                self._renew(i, buffer)
+            self.alone = [*map(getrefcount, values)]
+
+    def _renew(self, i: int, buffer: Any) -> None:
+        """Give a memory a new Value: somebody may rely on the old one."""
+        storage, handle = self.written_storages[i], self.written[i].handle
+        storage.version += 1
+        if storage.array is not None:
+            storage.array[...] = np.asarray(buffer).reshape(-1)
+            return
+        value = Value(storage.spec, buffer)
+        storage.value = self.written_values[i] = value
+        alias = handle._alias
+        if alias is not None and alias.storage is storage and not alias.chain:
+            handle._value, alias.seen = value, storage.version
+        number = self.written_as_input[i]
+        if number is not None:
+            self.values[number] = value
+
+    def _write_gradients(self, leaves: list, results: list) -> None:
+        """Leave new gradients: in the old tensors where nobody else holds them."""
+        made = self.made
+        values = [*map(_handle_value, made)]
+        counts = [*zip(map(getrefcount, made), map(getrefcount, values))]
+        if counts == self.alone_made and not any(map(_alias_of, made)):
+            for value, buffer in zip(values, self.pick_made(results)):
+                value.buffer = buffer
+            return
+        for i, handle in enumerate(self.owners):
+            self._leave_gradient(i, handle, self._value(self.made_sources[i], leaves, results))
+        values = [*map(_handle_value, made)]
+        if -1 not in self.made_places:
+            self.alone_made = [*zip(map(getrefcount, made), map(getrefcount, values))]
+
+    def _leave_gradient(self, i: int, handle: TensorBase, value: Value) -> None:
+        self.made[i] = handle._grad = wrap(value)
+        place = self.remade[i]
+        if self.had[place]:
+            self.expected[place] = handle._grad
+
+    def _write_rest(self, leaves, results) -> None:
+        for handle in self.cleared:
+            handle._grad = None
+        for i, source in self.written_arguments:
+            _write_argument(leaves[i], self._value(source, leaves, results))
+        for i, source in self.argument_gradients:
+            leaves[i]._grad = None if source is None else wrap(self._value(source, leaves, results))
+
+    def _value(self, source: tuple, leaves: list, results: list) -> Value:
+        kind, what = source
+        if kind == "out":
+            return Value(self.outcome.output_specs[what], results[self.outcome.rank[what]])
+        if kind == "value":
+            return what
+        kind, what = self.outcome.kinds[what]
+        return leaves[what]._value if kind == "argument" else what.storage.value
+
+    def _result(self, leaves: list, results: list) -> Any:
+        def leaf(found):
+            if found.kind == "argument":
+                return leaves[found.what]
+            if found.kind == "same":
+                return found.what
+            return wrap(self._value((found.kind, found.what), leaves, results))
+
+        return trees.rebuild(self.outcome.result, leaf)
+
+    def widen(self, other: Outcome) -> None:
+        """Another call was this program, too: floats in which it differs may have any value."""
+        for i, value in other.float_values.items():
+            if value != self.floats[i]:
+                self.free.add(i)
+
+
+def _outside(buffer: Any, low: int, high: int, besides: int | None) -> bool:
+    """Whether some element of an index is not in the range."""
+    array = np.asarray(buffer)
+    if array.size <= _FEW:
+        items = array.ravel().tolist()
+        if not items or (low <= min(items) and max(items) < high):
+            return False
+        return besides is None or any(not low <= i < high and i != besides for i in items)
+    if low <= array.min() and array.max() < high:
+        return False
+    return besides is None or bool((((array < low) | (array >= high)) & (array != besides)).any())
+
+
+def _write_argument(tensor: TensorBase, value: Value) -> None:
+    """Write to the memory of an argument, all of which the argument is."""
+    alias = tensor._own_alias()
+    storage = alias.storage
+    storage.version += 1
+    if storage.array is not None:
+        storage.array[...] = np.asarray(value.buffer).reshape(-1)
+        return
+    storage.value = tensor._value = value
+    alias.seen = storage.version
+
+
+def difference(a: Outcome, b: Outcome) -> str | None:
+    """What differs between two calls that should be one program; None if nothing does."""
+    if a.key != b.key:
+        return f"the operations differ from call to call, first at {_first_difference(a, b)}"
+    for i, ((kind, one), (other_kind, two)) in enumerate(zip(a.kinds, b.kinds)):
+        if kind != other_kind:
+            return f"an input of the operation at {b.line_of_input(i)} comes from another place"
+        if kind == "constant" and not same_buffer(one, two):
+            shown = f": {one}, then {two}" if a.inputs[i].spec.weak else ""
+            return (
+                f"a value that is used at {b.line_of_input(i)} differs from call to call{shown}. "
+                "A replay cannot compute it anew: pass it as an argument (a float or a tensor)"
+            )
+    if a.signature() != b.signature():
+        return "what the function writes or returns differs from call to call"
+    return None
+
+
+def _first_difference(a: Outcome, b: Outcome) -> str:
+    for i, (one, two) in enumerate(zip(a.calls, b.calls)):
+        if one is not two:
+            return b.line_of_call(i)
+    return b.line_of_call(min(len(a.calls), len(b.calls)) - 1)

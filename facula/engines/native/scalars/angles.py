@@ -6,6 +6,8 @@ through Payne and Hanek's method: of the bits of 2/pi only those that matter are
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from facula.engines.native import ir
 from facula.engines.native.scalars.exponentials import DOUBLE, SINGLE, form
 from facula.engines.native.scalars.lanes import Lanes, Variable, fma, muladd, where
@@ -29,16 +31,19 @@ _BITS = (
 
 
 def reduced(x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
-    """x as quarter * pi/2 + r + rest: r, the small rest, and bits that end with the quarter's."""
+    """x as quarter * pi/2 + r + rest: r, the small rest, and bits that end with the quarter's.
+
+    The rest is only given for doubles.
+    """
     kind = form(x)
-    first, second, third = HALF_PI[kind]
     kept = muladd(x, _TWO_OVER_PI, kind.magic)
     n = kept - kind.magic
-    start = fma(n, -first, x)
-    near = fma(n, -second, start)
-    r = fma(n, -third, near)
-    lost = fma(n, -second, start - near)  # by rounding to near, then by rounding to r
-    rest = lost + fma(n, -third, near - r)
+    first, second, third = HALF_PI[kind]
+    start = fma(n, -first, x)  # exact
+    if kind is SINGLE:
+        r, rest = fma(n, -third, fma(n, -second, start)), start.like(0.0)
+    else:
+        r, rest = _in_two_parts(n, start)
     found = [Variable(v) for v in (r, rest, kept.bits())]
     beyond = x.unary("fabs") > _LIMIT[kind]
     with x.f.when(beyond.any().value):
@@ -46,6 +51,18 @@ def reduced(x: Lanes) -> tuple[Lanes, Lanes, Lanes]:
             variable.set(value)
     r, rest, quarter = [v.get() for v in found]
     return r, rest, quarter
+
+
+def _in_two_parts(n: Lanes, start: Lanes) -> tuple[Lanes, Lanes]:
+    """start - n * (pi/2 less its first part), as a sum."""
+    _, second, third = HALF_PI[DOUBLE]
+    product = n * second
+    near = start - product
+    moved = start - near
+    lost = (start - (near + moved)) + (moved - product)  # by the rounding of near
+    rest = fma(n, -third, lost - fma(n, second, -product))
+    r = near + rest
+    return r, rest - (r - near)
 
 
 def _large(x: Lanes, found: list[Lanes]) -> list[Lanes]:
@@ -127,7 +144,7 @@ def _product(whole: Lanes, exponent: Lanes) -> tuple[Lanes, Lanes, Lanes]:
     start = exponent + 62  # of the bits that are worth less than 4
     word, count = start >> 6, start & 63
     words = [Lanes(f, f.load("i64", f.at(table, (word + i).value, "i64"))) for i in range(4)]
-    parts = [_funnel(a, b, count) for a, b in zip(words, words[1:])]
+    parts = [_funnel(a, b, count) for a, b in pairwise(words)]
     wide = whole.convert("zext", "i128")
     third = wide * parts[2].convert("zext", "i128")
     second = wide * parts[1].convert("zext", "i128") + (third >> 64)

@@ -37,19 +37,15 @@ _COS = {
         0.041666666666666664,
     ),
 }  # fmt: skip
-_TAN = {
-    SINGLE: (
-        0.00444183312, -4.61906784e-5, 0.0109455446, 0.0212386101, 0.0540686511, 0.13332583,
-        0.333333522,
-    ),
-    DOUBLE: (
-        4.537572492576301e-06, -1.2581814051493324e-05, 2.5724086432799895e-05,
-        -1.8264262577930834e-05, 3.4111785965157194e-05, 2.966116691602057e-05,
-        0.0001006440171989243, 0.0002380607994957003, 0.0005902530020790652,
-        0.0014557997334590145, 0.003592131819240779, 0.008863235247699797, 0.021869488549679048,
-        0.053968253967878826, 0.13333333333333827, 0.3333333333333333,
-    ),
-}  # fmt: skip
+_TAN_SINGLE = (0.00444183312, -4.61906784e-5, 0.0109455446, 0.0212386101, 0.0540686511,
+               0.13332583, 0.333333522)  # fmt: skip
+_TAN_DOUBLE = (
+    4.537572492576301e-06, -1.2581814051493324e-05, 2.5724086432799895e-05,
+    -1.8264262577930834e-05, 3.4111785965157194e-05, 2.966116691602057e-05,
+    0.0001006440171989243, 0.0002380607994957003, 0.0005902530020790652,
+    0.0014557997334590145, 0.003592131819240779, 0.008863235247699797, 0.021869488549679048,
+    0.053968253967878826, 0.13333333333333827, 0.3333333333333333,
+)  # fmt: skip
 _ATAN = {
     SINGLE: (
         -0.00181871105, 0.0110289538, -0.0313944407, 0.058178056, -0.0841646045, 0.109566577,
@@ -113,13 +109,15 @@ def cos(x: Lanes) -> Lanes:
 
 
 def tan(x: Lanes) -> Lanes:
-    r, rest, quarter = reduced(x)
+    """In double also for floats: a tangent grows faster than the error of its argument."""
+    single = form(x) is SINGLE
+    r, rest, quarter = reduced(x.widened() if single else x)
     turned = (quarter & 1).differs(0)
     square = r * r
-    rest = muladd(rest, square, rest)  # tan grows faster than its argument
-    t = r + muladd(horner(square, _TAN[form(x)]) * square, r, rest)
-    top, bottom = where(turned, -1.0, t), where(turned, t, 1.0)
-    return where(x.equals(0.0), x, top / bottom)
+    p = horner(square, _TAN_SINGLE if single else _TAN_DOUBLE)
+    t = r + muladd(p * square, r, muladd(rest, square, rest))
+    value = where(turned, -1.0, t) / where(turned, t, 1.0)
+    return where(x.equals(0.0), x, value.narrowed() if single else value)
 
 
 def _atan_of_ratio(small: Lanes, large: Lanes) -> Lanes:

@@ -96,10 +96,21 @@ def laid_out(rng, array: np.ndarray, how: str) -> tuple[np.ndarray, View]:
     return grown, View(array.shape, strides, offset)
 
 
+def input_grad(params: dict, g, w) -> np.ndarray:
+    """The definition, also where a negative padding cuts elements off: those have no gradient."""
+    cut = [(max(0, -low), max(0, -high)) for low, high in params["padding"]]
+    inner = [n - sum(pair) for n, pair in zip(params["shape"][2:], cut, strict=True)]
+    padding = tuple([(max(0, low), max(0, high)) for low, high in params["padding"]])
+    shape = (*params["shape"][:2], *inner)
+    kept = {**params, "padding": padding, "shape": shape}
+    found = TABLE["conv_input_grad"].reference(kept, g, w)
+    return np.pad(found, [(0, 0), (0, 0), *cut])
+
+
 def oracle(kind: str, params: dict, arrays) -> tuple[np.ndarray, np.ndarray]:
     """The result in float64, and the sum of the magnitudes added up: the scale of its error."""
     wide = [a.astype(np.float64) for a in arrays]
-    reference = TABLE[kind].reference
+    reference = TABLE[kind].reference if kind != "conv_input_grad" else input_grad
     return reference(params, *wide), reference(params, *[abs(a) for a in wide])
 
 

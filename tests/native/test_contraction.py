@@ -52,7 +52,7 @@ def test_convolutions_of_views(kind, case, how):
 
 
 @pytest.mark.parametrize("how", ["permuted", "flipped"])
-@pytest.mark.parametrize("a, b", MATMULS, ids=str)
+@pytest.mark.parametrize("a, b", MATMULS[:-1], ids=str)
 def test_matrix_products_of_views(a, b, how):
     for seed in (1, 2):
         run_matmul(a, b, how=how, seed=seed)

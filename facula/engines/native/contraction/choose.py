@@ -254,7 +254,7 @@ class Chooser:
         bytes_ = ir.align_of(self.memory)
         apart = abs(scalars.stride(scalars.axes[0])) * bytes_
         steps = [abs(scalars.stride(a)) * bytes_ for a in self.problem.summed]
-        scattered = steps[-1] > 64 and apart > 64
+        scattered = bool(steps) and steps[-1] > 64 and apart > 64
         crowded = apart % 4096 == 0 and apart > 0
         pays = cycles > 4 * scalars.elements()
         return pays and (scattered or crowded)

@@ -163,7 +163,7 @@ class Writer:
             if copy.strides[-1] == 1:
                 self._vectors(start, place, limit)
             else:
-                self._singles(start, place, limit, 0)
+                self._singles(start, place, limit, copy.low[-1])
 
     def _vectors(self, start: Value, place: Value, limit: Operand) -> None:
         f, copy = self.f, self.copy
@@ -221,8 +221,8 @@ class Writer:
             deep = f.compare("icmp slt", f.op("add", f.lane_numbers(lanes), d), depth)
             taken = []
             for i in range(lanes):
-                row = f.add(j, i)
-                exists = f.compare("icmp slt", row, limit)
+                row = f.add(j, i - copy.low[-1])
+                exists = f.compare("icmp ult", row, limit)
                 spot = f.at(start, f.add(times(f, row, copy.strides[-1]), d), copy.element)
                 mask = f.op("and", deep, f.splat(exists, lanes))
                 taken.append(f.masked_load(kind, spot, mask) if lanes > 1 else self._maybe(spot, mask))

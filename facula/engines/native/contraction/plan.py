@@ -97,9 +97,9 @@ class Plan:
 
     @property
     def scratch(self) -> int:
-        """Elements of a block's results; whole groups of rows for the transposition."""
+        """Elements of a block's results; a transposition may read some rows more."""
         rows = prod([s.block for s in self.scalars])
-        return (-(-rows // self.lanes) * self.lanes) * self.pitch
+        return (rows + (self.lanes - 1 if self.transposed else 0)) * self.pitch
 
     @property
     def multiplications(self) -> int:

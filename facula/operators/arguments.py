@@ -13,6 +13,9 @@ STATIC, TENSOR, FLOATING, INTEGRAL, SEQUENCE, FOREIGN = range(6)
 
 
 kinds: dict[type, int] = {}  # of the types seen so far; a plain dictionary is quickest to read
+tensor_classes: set[type] = set()  # those of them that are tensors,
+static_classes: set[type] = set()  # that are never operands,
+plain_classes: set[type] = set()  # and the latter with ints, for parameters that take no numbers
 
 
 def kind_of(cls: type) -> int:
@@ -31,6 +34,12 @@ def kind_of(cls: type) -> int:
         elif cls.__module__ == "numpy" and hasattr(cls, "item"):
             kind = FOREIGN
         kinds[cls] = kind
+        if kind == TENSOR:
+            tensor_classes.add(cls)
+        elif kind == STATIC:
+            static_classes.add(cls)
+        if kind in (STATIC, INTEGRAL):
+            plain_classes.add(cls)
     return kind
 
 

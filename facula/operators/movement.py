@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from facula.autograd.storage import contiguous_strides
+from facula.base.caches import Cache
 from facula.operators import kit
 from facula.operators.basic import identity
 from facula.operators.operator import operator
@@ -245,8 +247,23 @@ def _unsqueeze(input, dim: int):
     return kit.reshape(input, (*shape[:dim], 1, *shape[dim:]))
 
 
+_inferred = Cache(5000)
+
+
 def infer_size(size, numel) -> tuple[int, ...]:
     """``size`` with its -1 worked out."""
+    try:
+        found = _inferred.get((size, numel))
+    except TypeError:  # a list
+        found = None
+    if found is None:
+        found = _infer_size(size, numel)
+        if size.__class__ is tuple and all(n.__class__ is int for n in size):
+            _inferred.put((size, numel), found)
+    return found
+
+
+def _infer_size(size, numel) -> tuple[int, ...]:
     size = tuple([int(n) for n in size])
     if math.prod(size) == numel and (not size or min(size) >= 0):
         return size
@@ -312,16 +329,22 @@ def reshape_as(input, other):
 
 def flatten(input, start_dim=0, end_dim=-1):
     """Dimensions start_dim to end_dim merged into one."""
-    shape = _shape(input)
+    size = _flattened(_shape(input), start_dim, end_dim)
+    return input if size is None else reshape(input, size)
+
+
+@lru_cache(5000, typed=True)
+def _flattened(shape, start_dim, end_dim):
+    """The shape after ``flatten``; None if it stays the same."""
     if not shape:
         kit.axis_of(start_dim, 0), kit.axis_of(end_dim, 0)
-        return reshape(input, (1,))
+        return (1,)
     start, end = kit.axis_of(start_dim, len(shape)), kit.axis_of(end_dim, len(shape))
     if start > end:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if start == end:
-        return input
-    return reshape(input, (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :]))
+        return None
+    return (*shape[:start], math.prod(shape[start : end + 1]), *shape[end + 1 :])
 
 
 def ravel(input):

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from itertools import count
 from operator import itemgetter
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 from facula.autograd.handle import TensorBase, classes, wrap
@@ -25,23 +26,9 @@ from facula.autograd.sweep import fitted, zero_grads
 from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
 from facula.graph.build import Trace
-from facula.graph.spec import WEAK, WEAK_FLOAT
-from facula.operators import pullback, views
-from facula.operators.arguments import (
-    FOREIGN,
-    INTEGRAL,
-    SEQUENCE,
-    STATIC,
-    TENSOR,
-    enter_sequence,
-    fill,
-    from_numpy_scalar,
-    kind_of,
-    kinds,
-    plain_scalar,
-    template_of,
-    type_names,
-)
+from facula.graph.spec import WEAK
+from facula.operators import lookup, pullback, views
+from facula.operators.arguments import fill, template_of
 from facula.runtime.recorder import Entry, recorder
 from facula.runtime.value import Value
 
@@ -56,9 +43,9 @@ class Call:
     """One kind of call of one operator: specs and static arguments fixed, body traced."""
 
     __slots__ = (
-        "edge_order", "entry", "frees", "in_specs", "input_count", "name", "node_class", "number",
-        "once", "operator", "out_specs", "output_count", "pick", "rebuild", "saves",
-        "saves_outputs", "single", "template", "wanted",
+        "edge_order", "entry", "frees", "in_specs", "input_count", "layouts", "make_node", "name",
+        "node_class", "number", "once", "operator", "out_specs", "output_count", "pick", "rebuild",
+        "saves", "saves_outputs", "single", "template", "wanted",
     )  # fmt: skip
     _numbers = count()
 
@@ -74,6 +61,8 @@ class Call:
         self.entry: Entry | None = None
         self.name = None
         self.node_class = None
+        # of views, by those of their source; numbers in the arguments would make them differ
+        self.layouts: dict | None = None if operator.numeric else {}
 
     def pull_back(self, node, gs, saved):
         """Gradients of the operands from those of the outputs."""
@@ -97,6 +86,7 @@ class Call:
             name = self.operator.name
             self.name = name(self.in_specs, self.template) if callable(name) else name
             self.node_class = node_class(self.name)
+            self.make_node = _node_maker(self.node_class)
             self.edge_order = self.operator.edge_order or None
             if self.edge_order and len(self.edge_order) != self.input_count:
                 self.edge_order = None
@@ -126,24 +116,27 @@ def _node(call, values, tensors):
     return node
 
 
+@cache
+def _node_maker(cls):
+    """``_node`` for one class of nodes.
+
+    A copy of its code: the interpreter notes in the code where the attributes of a class are.
+    """
+    return FunctionType(_node.__code__.replace(), globals(), "_node")
+
+
 def _wrapped(call, values, tensors, results):
     """The results of a call as tensors, with a gradient node if they need one."""
     if call.node_class is None:
         return [wrap(value) for value in results]
-    node = _node(call, [*values, *results] if call.saves_outputs else values, tensors)
+    if call.single:
+        values = [*values, *results] if call.saves_outputs else values
+        return [wrap(results[0], call.make_node(call, values, tensors))]
+    node = call.make_node(call, [*values, *results] if call.saves_outputs else values, tensors)
     return [
         wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
         for nr, value in enumerate(results)
     ]
-
-
-def float_value(number):
-    """A float as an input of the program."""
-    value = _new(Value)  # what Value() does, without its call
-    value.spec = WEAK_FLOAT
-    value.buffer = number
-    value.epoch = value.position = -1
-    return value
 
 
 def picker(positions):
@@ -186,7 +179,8 @@ class Operator:
         self.roles = [roles.get(name) in _NUMERIC for name in self.names]
         self.numeric = any(self.roles)  # calls that differ only in numbers share one program
         self.arity = count
-        self.find = {1: Operator._lookup_one, 2: Operator._lookup_two}.get(count, Operator._lookup)
+        self.find = lookup.first
+        self.strange = 0  # calls that ``find`` was not made for
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
         self.view = view
@@ -232,7 +226,7 @@ class Operator:
         else:
             if call.saves_outputs:
                 values.append(value)
-            tensor._node = _node(call, values, tensors)
+            tensor._node = call.make_node(call, values, tensors)
         tensor._nr = 0
         tensor._grad = None
         return tensor
@@ -248,8 +242,11 @@ class Operator:
 
     def _call_view(self, args):
         """A view operator: its results share the storage of its first operand."""
-        shared = views.shared_with_numpy(args[0])
-        call, values, tensors = self._lookup(args, sync=not shared)
+        alias = getattr(args[0], "_alias", None)
+        shared = alias is not None and alias.storage.array is not None
+        call, values, tensors = (
+            lookup.general(self, args, False) if shared else self.find(self, args)
+        )
         if shared:  # nothing is read until the view's value is needed
             results = [Value(spec) for spec in call.entry.specs]
         elif call.single:
@@ -257,114 +254,16 @@ class Operator:
         else:
             results = recorder.record(call.entry, values)
         outputs = _wrapped(call, values, tensors, results)
-        for i, out in enumerate(outputs):
-            views.attach(out, tensors[0], self, args, None if call.rebuild is None else i)
-            if shared and out._alias is None:
-                return self(args[0].clone(), *args[1:])
-        return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
-
-    def _lookup_one(self, args):
-        """What ``_lookup`` does, for the single argument of most functions of one tensor."""
-        (argument,) = args
-        if kinds.get(argument.__class__) != TENSOR:
-            return self._lookup(args)
-        alias = argument._alias
-        if alias is not None:
-            storage = alias.storage
-            if alias.seen != storage.version or storage.array is not None:
-                argument._sync()
-        value = argument._value
-        needs = 1 if argument._node is not None and modes.grad and self.differentiable else 0
-        call = self.cache.get((value.spec, needs))
-        if call is None:
-            return self._lookup(args)
-        return call, [value], args
-
-    def _lookup_two(self, args):
-        """What ``_lookup`` does, for two tensors or a tensor and a float."""
-        one, two = args
-        if kinds.get(one.__class__) != TENSOR:
-            return self._lookup(args)
-        alias = one._alias
-        if alias is not None:
-            storage = alias.storage
-            if alias.seen != storage.version or storage.array is not None:
-                one._sync()
-        needs = 0 if one._node is None else 1
-        if two.__class__ is float:
-            value = float_value(two)
-            two = None
-        elif kinds.get(two.__class__) == TENSOR:
-            alias = two._alias
-            if alias is not None:
-                storage = alias.storage
-                if alias.seen != storage.version or storage.array is not None:
-                    two._sync()
-            if two._node is not None:
-                needs |= 2
-            value = two._value
+        source, known = tensors[0], call.layouts
+        if call.single:
+            (out,) = outputs
+            views.attach(out, source, self, args, None, known)
         else:
-            return self._lookup(args)
-        if needs and not (modes.grad and self.differentiable):
-            needs = 0
-        first = one._value
-        call = self.cache.get((first.spec, value.spec, needs))
-        if call is None:
-            return self._lookup(args)
-        return call, [first, value], (one, two)
-
-    def _lookup(self, args, sync=True):
-        """The Call for these arguments, the values of its operands, and their tensors."""
-        values: list[Value] = []
-        tensors: list = []
-        key: list = []
-        needs = 0
-        for argument, role in zip(args, self.roles):  # strict= costs time here
-            cls = argument.__class__
-            try:
-                kind = kinds[cls]
-            except KeyError:
-                kind = kind_of(cls)
-            if kind == TENSOR:
-                alias = argument._alias
-                if alias is not None and sync:
-                    storage = alias.storage
-                    if alias.seen != storage.version or storage.array is not None:
-                        argument._sync()
-                if argument._node is not None:
-                    needs |= 1 << len(values)
-                value = argument._value
-                key.append(value.spec)
-                values.append(value)
-                tensors.append(argument)
-            elif kind == STATIC or (kind == INTEGRAL and not role):
-                key.append(argument)
-            elif kind == SEQUENCE:
-                if cls is tuple and not role:
-                    first = argument[0] if argument else 0
-                    if first.__class__ is int:  # sizes, strides: nearly all there are
-                        key.append(argument)
-                        continue
-                needs |= enter_sequence(argument, role, key, values, tensors)
-            elif kind == FOREIGN:
-                return self._lookup([from_numpy_scalar(a) for a in args])
-            else:
-                value = float_value(argument) if cls is float else plain_scalar(argument)
-                key.append(value.spec)
-                values.append(value)
-                tensors.append(None)
-        if needs and not (modes.grad and self.differentiable):
-            needs = 0
-        key.append(needs)
-        try:
-            call = self.cache.get(tuple(key))
-        except TypeError:
-            raise TypeError(
-                f"{self.__name__}(): unsupported argument in {type_names(args)}"
-            ) from None
-        if call is None:
-            call = self.cache.put(tuple(key), self._prepare(args, values, needs))
-        return call, values, tensors
+            for i, out in enumerate(outputs):
+                views.attach(out, source, self, args, i, known)
+        if shared and any(out._alias is None for out in outputs):
+            return self(args[0].clone(), *args[1:])
+        return outputs[0] if call.single else _rebuild(call.rebuild, outputs)
 
     def _bind(self, args, kwargs) -> list:
         """All arguments in the order of the signature, defaults filled in."""
@@ -393,7 +292,7 @@ class Operator:
             raise TypeError(f"{self.__name__}() got an unexpected keyword argument '{unknown}'")
         return full
 
-    def _prepare(self, args, values, needs) -> Call:
+    def prepare(self, args, values, needs) -> Call:
         """Trace the body for a kind of call seen for the first time."""
         counter = count()
         template = [template_of(a, role, counter) for a, role in zip(args, self.roles, strict=True)]

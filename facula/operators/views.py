@@ -104,6 +104,8 @@ def shared_with_numpy(tensor) -> bool:
 
 
 _layouts = Cache(10_000)
+_KNOWN = 100  # layouts remembered with one kind of call: a loop takes views at many offsets
+_new = object.__new__
 
 
 def _layout(operator, spec, alias, statics, index):
@@ -122,29 +124,45 @@ def _layout(operator, spec, alias, statics, index):
     return found
 
 
-def attach(out, source, operator, args, index=None):
-    """Let ``out`` share ``source``'s storage; returns ``out``."""
-    alias = source._own_alias()
-    statics = tuple([tuple(a) if a.__class__ is list else a for a in args[1:]])
-    spec = source._value.spec
-    layout = _layout(operator, spec, alias, statics, index)
+def attach(out, source, operator, args, index=None, known=None):
+    """Let ``out`` share ``source``'s storage; returns ``out``.
+
+    ``known`` holds the layouts that views by the same kind of call have had.
+    """
+    alias = source._alias
+    if alias is None:
+        alias = source._own_alias()
+    layout = None if known is None else known.get((alias.strides, alias.offset, index))
     if layout is None:
-        return out
+        statics = tuple([tuple(a) if a.__class__ is list else a for a in args[1:]])
+        layout = _layout(operator, source._value.spec, alias, statics, index)
+        if layout is None:
+            return out
+        if known is not None:
+            if len(known) > _KNOWN:
+                known.clear()
+            known[alias.strides, alias.offset, index] = layout
     strides, offset, step = layout
-    chain = (step,) if operator.view.absolute else (*alias.chain, step)
-    base, depth = None, 0
-    if modes.grad and not modes.inference:
-        inner = alias.base is not None
-        base = alias.base if inner else source
-        depth = alias.depth if inner else len(alias.chain)
     storage = alias.storage
-    seen = -1 if storage.array is not None else storage.version
-    made = alias.made
-    if not modes.grad:
-        made = made or "no_grad"
+    made = _new(Alias)  # what Alias() does, without the call
+    made.storage = storage
+    made.chain = (step,) if operator.view.absolute else (*alias.chain, step)
+    made.base, made.depth = None, 0
+    made.strides, made.offset = strides, offset
+    made.seen = -1 if storage.array is not None else storage.version
+    made.made = alias.made
+    if modes.grad:
+        if not modes.inference:
+            base = alias.base
+            if base is None:
+                made.base, made.depth = source, len(alias.chain)
+            else:
+                made.base, made.depth = base, alias.depth
+    else:
+        made.made = made.made or "no_grad"
         if source._node is not None and out._node is None:
             out._node = dead_end(out)
-    out._alias = Alias(storage, chain, base, depth, strides, offset, seen, made)
+    out._alias = made
     return out
 
 

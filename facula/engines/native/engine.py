@@ -52,14 +52,15 @@ class NativeEngine:
         refused: set[Node] = set()
         while True:
             segments = split(nodes, outputs, refused)
+            if len(segments) == 1:  # in the program's own order nothing needs to be rearranged
+                segments[0].inputs, segments[0].outputs = inputs, list(outputs)
             try:
                 made = [(s, _executable(s)) for s in segments]
             except Unsupported as found:
                 refused.add(found.node)
                 continue
             break
-        whole = len(made) == 1 and made[0][0].inputs == inputs and made[0][0].outputs == [*outputs]
-        return made[0][1] if whole else Segments(inputs, made, outputs)
+        return made[0][1] if len(made) == 1 else Segments(inputs, made, outputs)
 
 
 def _executable(segment: Segment):

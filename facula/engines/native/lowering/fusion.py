@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facula.engines.native.lowering import whole
 from facula.engines.native.lowering.expressions import MOVEMENT, scalar_constant
-from facula.engines.native.lowering.groups import Group, Refused, base_of, view_of
+from facula.engines.native.lowering.groups import Group, Refused, view_of
 from facula.graph.node import INPUT, Node
 
 _CHEAP = 3.0  # what is cheaper is computed again rather than stored
@@ -70,13 +71,24 @@ class Fusion:
             if kind == "contraction":
                 wanted.update([self._operand(n) for n in node.inputs])
             elif node.primitive.name not in REDUCTIONS:
-                wanted.update(map(plain_base, node.inputs))
+                wanted.update(map(self.plain_base, whole.operands(node)))
         return self._add_shared(wanted - self.outside)
 
-    @staticmethod
-    def _operand(node: Node) -> Node:
+    def plain_base(self, node: Node) -> Node:
+        """The node whose buffer serves as ``node``'s: reshapes leave elements where they are."""
+        while node.primitive.name == "reshape" and node not in self.outside:
+            node = node.inputs[0]
+        return node
+
+    def _base(self, node: Node) -> Node:
+        """The node whose elements a chain of movements shows."""
+        while node.primitive.name in MOVEMENT and node not in self.outside:
+            node = node.inputs[0]
+        return node
+
+    def _operand(self, node: Node) -> Node:
         """What a contraction reads ``node`` from: the base of a view, or else a copy."""
-        base = base_of(node)
+        base = self._base(node)
         if base.primitive.kind == "create" or base.spec.weak or view_of(node, base) is None:
             return node
         return base
@@ -106,13 +118,17 @@ class Fusion:
                 wanted.add(node)
         return wanted
 
+    def viewed(self, node: Node) -> Node:
+        """The buffer a contraction reads ``node`` from, now that all are chosen."""
+        return node if self.is_buffer(node) else self._base(node)
+
     # Which kernel computes them -------------------------------------------------------------------
 
     def frontier(self, node: Node) -> frozenset[Node]:
         """The buffers that the computation of ``node`` reads."""
         found: set[Node] = set()
         seen = set()
-        stack = list(node.inputs)
+        stack = list(whole.operands(node))
         while stack:
             n = stack.pop()
             if n in seen:
@@ -221,10 +237,3 @@ class Fusion:
             assert len(later) < len(left), "kernels wait for each other"
             left = later
         return found
-
-
-def plain_base(node: Node) -> Node:
-    """The node whose buffer serves as ``node``'s: reshapes leave elements where they are."""
-    while node.primitive.name == "reshape":
-        node = node.inputs[0]
-    return node

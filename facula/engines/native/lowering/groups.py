@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from facula.engines.native.lowering.expressions import MOVEMENT, Builder, Misaligned, moved
+from facula.engines.native.lowering.expressions import Builder, Misaligned, moved
 from facula.engines.native.lowering.forms import (
     Form,
     Index,
@@ -15,7 +15,7 @@ from facula.engines.native.lowering.forms import (
     of_dims,
     symbol,
 )
-from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands, simplified
+from facula.engines.native.lowering.loops import LoopProgram, Store, live, renumbered, simplified
 from facula.engines.native.views import View
 from facula.graph.node import Node
 
@@ -190,9 +190,7 @@ class Group:
             if instruction[0] in ("load", "number"):
                 slot = slots.setdefault(instruction[2], len(slots))
                 instruction = (*instruction[:2], slot, *instruction[3:])
-            elif operands(instruction):
-                instruction = _renumbered(instruction, names)
-            instructions.append(instruction)
+            instructions.append(renumbered(instruction, names))
         loaded = [by_slot[s] for s in slots]
         stores = []
         for i, node in enumerate(stored):
@@ -208,12 +206,6 @@ class Group:
         return (program if self.anchor is not None else simplified(program)), loaded
 
 
-def _renumbered(instruction: tuple, names: dict[int, int]) -> tuple:
-    if instruction[0] == "reduce":
-        return (*instruction[:3], names[instruction[3]])
-    return (*instruction[:4], tuple([names[o] for o in instruction[4]]), instruction[5])
-
-
 def view_of(node: Node, base: Node) -> View | None:
     """How ``node``, reached from the buffer of ``base`` by movements, lies in that buffer."""
     shape = node.spec.shape
@@ -225,10 +217,3 @@ def view_of(node: Node, base: Node) -> View | None:
     if not form.affine:
         return None
     return View(shape, tuple([form.coefficient(d) for d in range(len(shape))]), form.const)
-
-
-def base_of(node: Node) -> Node:
-    """The node whose elements a chain of movements shows."""
-    while node.primitive.name in MOVEMENT:
-        node = node.inputs[0]
-    return node

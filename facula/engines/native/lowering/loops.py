@@ -66,7 +66,7 @@ def levels(program: LoopProgram) -> list[bool]:
 
 def simplified(program: LoopProgram) -> LoopProgram:
     """The same program with as few loops as can be: dimensions of size 1 go, others merge."""
-    program = _without_single(program)
+    program = _without_reductions(_without_single(program))
     dim = len(program.sizes) - 2
     while dim >= 0:
         if dim + 1 != program.outer and _mergeable(program, dim):
@@ -109,6 +109,31 @@ def _without_single(program: LoopProgram) -> LoopProgram:
     names = {d: i for i, d in enumerate(kept)}
     outer = sum(d < program.outer for d in kept)
     return _renamed(program, tuple([program.sizes[d] for d in kept]), names, None, outer)
+
+
+def _without_reductions(program: LoopProgram) -> LoopProgram:
+    """Where rows have one element, reductions are that element."""
+    if program.outer < len(program.sizes):
+        return program
+    names: list[int] = []
+    kept: list[tuple] = []
+    for instruction in program.instructions:
+        if instruction[0] == "reduce":
+            names.append(names[instruction[3]])
+            continue
+        names.append(len(kept))
+        kept.append(renumbered(instruction, names))
+    stores = [Store(s.slot, s.dtype, names[s.value], s.place, s.full) for s in program.stores]
+    return LoopProgram(program.sizes, program.outer, tuple(kept), tuple(stores), program.slots)
+
+
+def renumbered(instruction: tuple, names) -> tuple:
+    """An instruction whose operands have new numbers."""
+    if instruction[0] == "reduce":
+        return (*instruction[:3], names[instruction[3]])
+    if instruction[0] == "op":
+        return (*instruction[:4], tuple([names[o] for o in instruction[4]]), instruction[5])
+    return instruction
 
 
 def _renamed(program, sizes, names, drop, outer) -> LoopProgram:

@@ -67,7 +67,7 @@ def _max_pool_grad(node: Node) -> list[Node] | None:
         return None
     zeros, where, values = node.inputs[0].inputs
     argmax = _before_reshape(where)
-    if argmax.primitive is not window_argmax or not _is_zero(zeros):
+    if argmax.primitive is not window_argmax or not is_zero(zeros):
         return None
     x, params = argmax.inputs[0], argmax.params
     plane = 1
@@ -96,7 +96,7 @@ def _masked_by_relu(node: Node) -> list[Node] | None:
     if grad.primitive is not MAX_POOL_GRAD or condition.primitive.name != "less_equal":
         return None
     x, bound = condition.inputs
-    if x is not grad.inputs[0] or not _is_zero(bound) or not _is_zero(zero):
+    if x is not grad.inputs[0] or not is_zero(bound) or not is_zero(zero):
         return None
     return [Node(MAX_POOL_GRAD, grad.inputs, {**grad.params, "relu": True}, node.spec)]
 
@@ -107,7 +107,8 @@ def _before_reshape(node: Node) -> Node:
     return node
 
 
-def _is_zero(node: Node) -> bool:
+def is_zero(node: Node) -> bool:
+    """Whether the node is a constant 0, however large."""
     while node.primitive.name in ("broadcast", "reshape"):
         node = node.inputs[0]
     return scalar_constant(node) == 0

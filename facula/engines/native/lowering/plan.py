@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from facula.engines.native import contraction, structured
+from facula.engines.native import contraction
 from facula.engines.native.kernel import Kernel, Lowered, Piece, Ref, given, result, temporary
-from facula.engines.native.lowering import loop_code
+from facula.engines.native.lowering import loop_code, whole
 from facula.engines.native.lowering.epilogue import Epilogue
-from facula.engines.native.lowering.fusion import Fusion, plain_base
-from facula.engines.native.lowering.groups import Group, base_of, view_of
+from facula.engines.native.lowering.fusion import Fusion
+from facula.engines.native.lowering.groups import Group, view_of
 from facula.engines.native.lowering.memory import Temporary, arrange
 from facula.graph.node import INPUT, Node
 
@@ -76,11 +76,8 @@ class Planner:
         if anchor is None:
             return found
         if anchor.primitive.kind == "contraction":
-            return [*found, *map(self._viewed, anchor.inputs)]
-        return [*found, *map(plain_base, anchor.inputs)]
-
-    def _viewed(self, node: Node) -> Node:
-        return node if self.fusion.is_buffer(node) else base_of(node)
+            return [*found, *map(self.fusion.viewed, anchor.inputs)]
+        return [*found, *map(self.fusion.plain_base, whole.operands(anchor))]
 
     def _lower(self, group: Group) -> None:
         anchor = group.anchor
@@ -113,7 +110,7 @@ class Planner:
         stored = self._stored(group)
         views = []
         for operand in anchor.inputs:
-            view = view_of(operand, self._viewed(operand))
+            view = view_of(operand, self.fusion.viewed(operand))
             assert view is not None
             views.append(view)
         epilogue, extras = None, []
@@ -127,18 +124,21 @@ class Planner:
         )  # fmt: skip
         if lowered is None:
             raise Unsupported(anchor)
-        known = {given(i): self._slot(self._viewed(n)) for i, n in enumerate(anchor.inputs)}
+        known = {given(i): self._slot(self.fusion.viewed(n)) for i, n in enumerate(anchor.inputs)}
         known.update({given(2 + i): self._slot(n) for i, n in enumerate(extras)})
         if epilogue is None:
             known[result()] = self._slot(anchor)
         self._add(lowered, known, tuple(group.members))
 
     def _structured(self, node: Node) -> None:
-        specs = [n.spec for n in node.inputs]
-        lowered = structured.lower(node.primitive.name, node.params, specs, node.spec)
+        lowered = whole.code(node)
         if lowered is None:
             raise Unsupported(node)
-        known = {given(i): self._slot(plain_base(n)) for i, n in enumerate(node.inputs)}
+        read = whole.operands(node)
+        first = len(node.inputs) - len(read)
+        known = {
+            given(first + i): self._slot(self.fusion.plain_base(n)) for i, n in enumerate(read)
+        }
         known[result()] = self._slot(node)
         self._add(lowered, known, (node,))
 

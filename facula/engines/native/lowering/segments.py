@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facula.base.dtypes import COMPLEX
-from facula.engines.native import contraction, scalars, structured
+from facula.base.dtypes import COMPLEX, FLOAT
+from facula.engines.native import scalars
+from facula.engines.native.lowering import whole
 from facula.engines.native.lowering.expressions import MOVEMENT
 from facula.engines.native.lowering.fusion import REDUCTIONS
 from facula.graph.node import INPUT, Node
@@ -38,10 +39,10 @@ def has_code(node: Node) -> bool:
         case "create":
             return True
         case "contraction":
-            return contraction.supports(name, node.params, spec.dtype)
+            return spec.dtype.category == FLOAT
     if name in MOVEMENT or name in REDUCTIONS:
         return True
-    return structured.lower(name, node.params, specs, spec) is not None
+    return whole.code(node) is not None
 
 
 def split(nodes: Sequence[Node], outputs: Sequence[Node], refused: set[Node]) -> list[Segment]:

@@ -1,0 +1,118 @@
+"""NativeSegment: a plan with its machine code and memory, run as one call."""
+
+from __future__ import annotations
+
+from sys import getrefcount
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from facula.engines.native import jit
+from facula.engines.native.executor import STATUS_SLOT, Executor, Step
+from facula.engines.native.kernel import BAD_INDEX
+from facula.engines.native.lowering.memory import ALIGNMENT
+from facula.engines.native.lowering.plan import Plan
+from facula.graph.node import INPUT, Node
+
+_running = Lock()  # plans share one arena
+
+
+class _Arena:
+    """Memory for the temporaries of every plan: none of them outlives a run."""
+
+    def __init__(self):
+        self.memory = np.empty(0, np.uint8)
+
+    def reserve(self, nbytes: int) -> np.ndarray:
+        if self.memory.nbytes < nbytes + ALIGNMENT:
+            self.memory = np.empty(nbytes + nbytes // 4 + ALIGNMENT, np.uint8)
+        return self.memory
+
+
+_arena = _Arena()
+
+
+class NativeSegment:
+    """An executable. Results go to arrays of earlier runs that nobody holds any more."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.arena = _arena.reserve(plan.arena)
+        self.constants = plan.constants
+        given = len(plan.inputs) + len(plan.outputs)
+        slots = {plan.status: STATUS_SLOT}
+        slots.update(
+            {s: s if s < plan.status else s - 1 for s in range(plan.slots) if s != plan.status}
+        )
+        table = [0] * (plan.slots - 1 - given)
+        start = -(-self.arena.ctypes.data // ALIGNMENT) * ALIGNMENT
+        for slot, temporary in plan.temporaries.items():
+            table[slots[slot] - given] = start + temporary.offset
+        for slot, array in plan.constants.items():
+            table[slots[slot] - given] = array.ctypes.data
+        addresses = jit.load([step.kernel for step in plan.steps])
+        steps = [
+            Step(address, s.kernel.chunks, s.kernel.cost, [slots[o] for o in s.operands])
+            for address, s in zip(addresses, plan.steps, strict=True)
+        ]
+        self.executor = Executor(
+            steps, table, [_expected(n) for n in plan.inputs], [_expected(n) for n in plan.outputs]
+        )
+        self.shapes = [(n.spec.shape, n.spec.dtype.numpy) for n in plan.outputs]
+        self.kept: list[Any] = [None] * len(self.shapes)  # None never counts as free
+        self.spare: list[Any] = [None] * len(self.shapes)
+
+    def run(self, buffers: Any) -> list[Any]:
+        outputs = self._outputs()
+        with _running:
+            bad = self.executor.run(buffers, outputs)
+        if bad:
+            self._complain(bad)
+        return outputs
+
+    def _outputs(self) -> list[np.ndarray]:
+        """An array for each result: that of the last run or the one before, if free, else a new one."""
+        kept, spare = self.kept, self.spare
+        for i in range(len(kept)):
+            array = kept[i]
+            if getrefcount(array) > _FREE:
+                other = spare[i]
+                if getrefcount(other) > _FREE:
+                    other = np.empty(*self.shapes[i])
+                kept[i], spare[i] = other, array
+        return list(kept)
+
+    def _complain(self, step: int) -> None:
+        code, index, size = self.executor.status.tolist()
+        self.executor.status[:] = 0
+        assert code == BAD_INDEX
+        where = next((n.source for n in self.plan.steps[step - 1].nodes if n.source), None)
+        message = f"index {index} is out of bounds for dimension with size {size}"
+        raise IndexError(f"{message} ({where})" if where else message)
+
+    def describe(self) -> str:
+        """One line for each kernel: its kind, what it computes, and the user's lines."""
+        return "\n".join([_line(step) for step in self.plan.steps])
+
+
+def _line(step) -> str:
+    names = " ".join([n.primitive.name for n in step.nodes])
+    lines = dict.fromkeys([str(n.source) for n in step.nodes if n.source])
+    return f"{step.kernel.kind:<18} {names}  # {', '.join(lines)}"
+
+
+def _expected(node: Node):
+    if node.spec.weak and node.primitive is INPUT:
+        return float if node.spec.dtype.is_floating_point else int
+    return node.spec.dtype.numpy, node.spec.numel
+
+
+def _count_free() -> int:
+    """References to an array that only a list holds, as ``_outputs`` sees them."""
+    kept = [np.empty(0)]
+    array = kept[0]
+    return getrefcount(array)
+
+
+_FREE = _count_free()

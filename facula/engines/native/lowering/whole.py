@@ -1,0 +1,29 @@
+"""Nodes that have a kernel of their own, which reads its operands from whole buffers."""
+
+from __future__ import annotations
+
+from facula.engines.native import structured
+from facula.engines.native.kernel import Lowered
+from facula.engines.native.lowering.patterns import MAX_POOL_GRAD, is_zero
+from facula.graph.node import Node
+
+_STARTS_FROM = frozenset(("scatter", "index_put"))
+
+
+def starts_from_zeros(node: Node) -> bool:
+    """Whether the node writes into zeros: then no array of zeros has to be made."""
+    return node.primitive.name in _STARTS_FROM and is_zero(node.inputs[0])
+
+
+def operands(node: Node) -> tuple[Node, ...]:
+    """The operands that the kernel reads."""
+    return node.inputs[1:] if starts_from_zeros(node) else node.inputs
+
+
+def code(node: Node) -> Lowered | None:
+    """The pieces that compute the node, or None if there is no kernel for it."""
+    specs = [n.spec for n in node.inputs]
+    if node.primitive is MAX_POOL_GRAD:
+        return structured.lower_max_pool_grad(node.params, *specs, node.params["relu"])
+    zeros = starts_from_zeros(node)
+    return structured.lower(node.primitive.name, node.params, specs, node.spec, zeros)

@@ -14,6 +14,8 @@ TABLE = {
     "FACULA_ENGINE": "reference or native: the engine for every program (default: native for what "
     "repeats or is large, as far as it is available)",
     "FACULA_VECTOR_BITS": "bits of the vectors compiled code uses; 0 for none (default: the CPU's)",
+    "FACULA_CACHE": "folder for compiled code; 0 for none (default: the user's cache folder)",
+    "FACULA_CACHE_BYTES": "most bytes of compiled code kept there (default 256 MiB)",
 }
 
 
@@ -43,6 +45,8 @@ class Flags:
     lines: bool
     engine: str  # "": chosen for each program
     vector_bits: int  # -1: the CPU's own
+    cache: str  # "": the user's cache folder, "0": nowhere
+    cache_bytes: int
 
 
 flags = Flags(
@@ -53,4 +57,6 @@ flags = Flags(
     lines=bool(_integer("FACULA_LINES", 1)),
     engine=_choice("FACULA_ENGINE", ("reference", "native")),
     vector_bits=_integer("FACULA_VECTOR_BITS", -1),
+    cache=os.environ.get("FACULA_CACHE", ""),
+    cache_bytes=_integer("FACULA_CACHE_BYTES", 256 << 20),
 )

@@ -69,7 +69,8 @@ class Executor:
         outputs: Sequence[Expected],
     ):
         self.steps = list(steps)
-        self.inputs, self.outputs = list(inputs), list(outputs)
+        self.inputs = [_canonical(wanted) for wanted in inputs]
+        self.outputs = [_canonical(wanted) for wanted in outputs]
         first = len(self.inputs) + len(self.outputs)
         self.words = np.zeros(Plan.SIZE, np.int64)
         self.status = self.words[Plan.STATUS : Plan.STATUS + 3]
@@ -157,6 +158,11 @@ class Executor:
         return [_mend(n, *pair) for n, pair in enumerate(zip(inputs, self.inputs))]
 
 
+def _canonical(wanted: Expected) -> Expected:
+    """With the one object that stands for a built-in dtype: native code compares identities."""
+    return (np.dtype(wanted[0].char), wanted[1]) if isinstance(wanted, tuple) else wanted
+
+
 def _threads_for(step: Step) -> int:
     return min(step.chunks, int(step.cost / GRAIN) + 1, threads.MOST)
 
@@ -176,7 +182,7 @@ def _encoded_expectations(expected: Sequence[Expected]) -> np.ndarray:
     words = np.zeros((len(expected) + 1, EXPECT), np.int64)
     for row, wanted in zip(words, expected):
         if isinstance(wanted, tuple):
-            row[:] = ARRAY, id(np.dtype(wanted[0])), wanted[1]
+            row[:] = ARRAY, id(wanted[0]), wanted[1]
         elif wanted is float:
             row[:] = FLOAT, id(np.dtype(np.float64)), 1
         else:
@@ -188,7 +194,8 @@ def _is_plain(item: Any, wanted: Expected) -> bool:
     return (
         isinstance(wanted, tuple)
         and type(item) is np.ndarray
-        and (item.dtype, item.size) == wanted
+        and item.dtype is wanted[0]
+        and item.size == wanted[1]
         and item.flags.c_contiguous
         and item.flags.aligned
     )

@@ -1,39 +1,95 @@
 """Turns kernels into machine code in memory: ``load(kernels)`` gives their addresses.
 
+Code is looked for among what this process has, then on disk (`cache.py`), and only then compiled.
 The IR of the generators is vector code already, so a short pipeline suffices: stack slots become
-registers, addresses are simplified, and what does not change leaves the loops.
+registers, addresses and control flow are simplified, loops get the form in which LLVM's code
+generator moves what does not change out of them.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from facula.engines.native import llvm, target
+from facula.engines.native import cache, image, llvm, target
+from facula.engines.native.image import Image
 from facula.engines.native.kernel import Kernel
 
-_lock = threading.RLock()
+_PASSES = ("simplify_cfg", "sroa", "simplify_cfg", "loop_rotate", "instruction_combine")
+_IMAGE, _OBJECT = b"I", b"O"  # the first byte of a cached file
 _addresses: dict[str, int] = {}
+_lock = threading.RLock()
+
+
+def check() -> None:
+    """Raises Unavailable if kernels cannot be compiled here; loads LLVM only when it must."""
+    target.host()
 
 
 def load(kernels: Sequence[Kernel]) -> list[int]:
     """The addresses of kernels, compiled as needed; they stay valid while the process lives.
 
-    Raises Unavailable where there is no LLVM.
+    Raises Unavailable where there is no LLVM, or no memory may be executed.
     """
     with _lock:
         missing = {k.key: k for k in kernels if k.key not in _addresses}
         if missing:
-            _link({key: compile_ir(k.emit(symbol(key)), key) for key, k in missing.items()})
+            _load(list(missing.values()))
     return [_addresses[k.key] for k in kernels]
+
+
+def _load(kernels: list[Kernel]) -> None:
+    fresh: dict[str, bytes] = {}
+    images: dict[str, Image] = {}
+    objects: dict[str, bytes] = {}
+    for kernel in kernels:
+        name = cache.digest(fingerprint(), kernel.key)
+        code = cache.read(name)
+        if code is None:
+            code = fresh[name] = _compiled(kernel)
+        if code[:1] == _IMAGE:
+            images[kernel.key] = Image.unpacked(code[1:])
+        else:
+            objects[kernel.key] = code[1:]
+    try:
+        _addresses.update(zip(images, image.load(list(images.values()))))
+    except OSError as error:
+        raise llvm.Unavailable(f"compiled code cannot be loaded ({error})") from error
+    _addresses.update(_linked(objects))
+    cache.write(fresh)
+
+
+def _compiled(kernel: Kernel) -> bytes:
+    """What the cache keeps of a kernel: its image, or its object code where there are none."""
+    function = symbol(kernel.key)
+    code = compile_ir(kernel.emit(function), kernel.key)
+    if image.possible():
+        try:
+            return _IMAGE + image.link(code, function).packed()
+        except image.NotAnImage:
+            pass
+    return _OBJECT + code
 
 
 def symbol(key: str) -> str:
     """The name of the function of the kernel with this key."""
     return "k" + hashlib.blake2b(key.encode(), digest_size=15).hexdigest()
+
+
+@functools.cache
+def fingerprint() -> str:
+    """What code depends on besides the key: the source of this package, the CPU, LLVM."""
+    folder = Path(__file__).parent
+    source = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.rglob("*.py")):
+        source.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        source.update(path.read_bytes() + b"\0")
+    return f"{source.hexdigest()} {image.possible()} {target.host().identity}"
 
 
 def compile_ir(text: str, what: str) -> bytes:
@@ -45,19 +101,22 @@ def compile_ir(text: str, what: str) -> bytes:
             module.verify()
         except RuntimeError as error:
             raise RuntimeError(f"invalid LLVM IR for {what}: {error}") from None
-        builder = _builder()
-        builder.getModulePassManager().run(module, builder)  # a pass manager runs only once
+        passes = binding.create_new_module_pass_manager()
+        for name in _PASSES:
+            getattr(passes, f"add_{name}_pass")()
+        passes.run(module, _builder())
         return _machine().emit_object(module)
 
 
-def _link(objects: dict[str, bytes]) -> None:
-    """Puts object code into executable memory."""
+def _linked(objects: dict[str, bytes]) -> dict[str, int]:
+    """Addresses of functions in objects that LLVM's linker puts into executable memory."""
+    if not objects:
+        return {}
     engine, binding = _engine(), llvm.binding()
     for code in objects.values():
         engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()
-    for key in objects:
-        _addresses[key] = engine.get_function_address(symbol(key))
+    return {key: engine.get_function_address(symbol(key)) for key in objects}
 
 
 def _new_machine() -> Any:
@@ -75,9 +134,7 @@ _machine = functools.cache(_new_machine)
 @functools.cache
 def _builder() -> Any:
     binding = llvm.binding()
-    options = binding.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = options.slp_vectorization = False
-    return binding.create_pass_builder(_machine(), options)
+    return binding.create_pass_builder(_machine(), binding.create_pipeline_tuning_options())
 
 
 @functools.cache
@@ -85,5 +142,15 @@ def _engine() -> Any:
     binding = llvm.binding()
     empty, machine = binding.parse_assembly(""), _new_machine()  # which the engine disposes of
     # llvmlite's memory manager keeps the sections of an object together, as the small code
-    # model needs.
+    # model needs. It is not disposed of at exit: workers execute its code until the very end.
     return binding.create_mcjit_compiler(empty, machine, use_lmm=True)
+
+
+def _after_fork() -> None:
+    """Another thread may have held the lock; it does not exist in the child."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -28,6 +28,11 @@ def binding() -> Any:
     return llvm
 
 
-def version() -> str:
-    """LLVM's version, as ``22.1.0``."""
-    return ".".join(map(str, binding().llvm_version_info))
+@functools.cache
+def identity() -> str:
+    """Which LLVM this is, without loading it; raises Unavailable where there is none."""
+    try:
+        import llvmlite
+    except Exception as error:
+        raise Unavailable(f"llvmlite cannot be imported ({error})") from error
+    return f"llvmlite {llvmlite.__version__} {llvmlite.__file__}"

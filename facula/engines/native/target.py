@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 
 from facula.base.flags import flags
-from facula.engines.native import llvm
+from facula.engines.native import cache, llvm
 
 _BITS = {"i1": 8, "i8": 8, "i16": 16, "half": 16, "bfloat": 16, "i32": 32, "float": 32}
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -30,23 +31,60 @@ class Target:
     def identity(self) -> str:
         """All that code may depend on, as text."""
         return " ".join(
-            [self.cpu, *sorted(self.features), str((self.vector_bits, self.l1, self.l2))]
+            [
+                llvm.identity(),
+                self.cpu,
+                *sorted(self.features),
+                str((self.vector_bits, self.l1, self.l2)),
+            ]
         )
 
 
 @functools.cache
 def host() -> Target:
-    """The CPU this process runs on."""
-    binding = llvm.binding()
-    known = {name for name, there in binding.get_host_cpu_features().items() if there}
-    bits, registers = _vectors(platform.machine().lower(), known)
+    """The CPU this process runs on; raises Unavailable where LLVM does not work.
+
+    What LLVM says about a CPU is kept with the compiled code, so that code that is already
+    compiled can run without loading LLVM, which takes longer than many a program.
+    """
+    name = cache.digest("host", _serial(), llvm.identity())
+    kept = cache.read(name) if _serial() else None
+    facts = _parsed(kept)
+    if facts is None:
+        binding = llvm.binding()
+        known = [feature for feature, there in binding.get_host_cpu_features().items() if there]
+        facts = [binding.get_host_cpu_name(), known]
+        if _serial():
+            cache.write({name: json.dumps(facts).encode()})
+    cpu, features = facts[0], frozenset(facts[1])
+    bits, registers = _vectors(platform.machine().lower(), features)
     l1, l2 = _cache_sizes()
     forced = flags.vector_bits
-    bits = bits if forced < 0 else forced
-    return Target(binding.get_host_cpu_name(), frozenset(known), bits, registers, l1, l2)
+    return Target(cpu, features, bits if forced < 0 else forced, registers, l1, l2)
 
 
-def _vectors(machine: str, features: set[str]) -> tuple[int, int]:
+def _parsed(kept: bytes | None) -> list | None:
+    try:
+        facts = json.loads(kept or b"")
+    except ValueError:
+        return None
+    return facts if isinstance(facts, list) and len(facts) == 2 else None
+
+
+@functools.cache
+def _serial() -> str:
+    """What the system says about the CPU, if it says all that matters; otherwise nothing."""
+    wanted = ("vendor_id", "cpu family", "model", "stepping", "flags", "Features", "CPU part")
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            first = file.read(20_000).split("\n\n")[0].splitlines()
+    except OSError:
+        return ""
+    lines = [line for line in first if line.startswith(wanted)]
+    return "\n".join(lines) if len(lines) > 1 else ""
+
+
+def _vectors(machine: str, features: frozenset[str]) -> tuple[int, int]:
     """Bits of the widest vectors worth using, and how many registers hold them."""
     if machine in ("x86_64", "amd64"):
         if {"avx512f", "avx512vl", "avx512bw", "avx512dq"} <= features:

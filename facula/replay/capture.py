@@ -34,7 +34,7 @@ class Captured:
         self._replays: dict[tuple, list[Replay]] = {}
         self._last: dict[tuple, Outcome] = {}
         self._tries: dict[tuple, int] = {}
-        self._cells: dict[int, Cell] = {}
+        self._cells: dict[tuple, Cell] = {}
         self._count = 0
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -111,11 +111,12 @@ class Captured:
     def _learn(self, key: tuple, leaves: list, outcome: Outcome) -> None:
         """Compare with earlier calls: a program seen twice is what the function does."""
         for cell in outcome.found:
-            self._cells[id(cell.storage)] = cell
+            self._cells[cell.key()] = cell
         for replay in self._replays.get(key, ()):
             if difference(replay.outcome, outcome) is None:
                 replay.widen(outcome)
                 return
+        key, found_key = (key, outcome.situation()), key
         last = self._last.get(key)
         self._last[key] = outcome
         self._tries[key] = self._tries.get(key, 0) + 1
@@ -124,7 +125,8 @@ class Captured:
         else:
             found = difference(last, outcome)
             if found is None:
-                self._keep(key, leaves, last, outcome)
+                del self._last[key], self._tries[key]
+                self._keep(found_key, leaves, last, outcome)
                 return
             differs = found
         if self._tries[key] > _TRIES:
@@ -135,7 +137,6 @@ class Captured:
         replay.widen(last)
         self._replays.setdefault(key, []).insert(0, replay)
         self._count += 1
-        del self._last[key], self._tries[key]
         if self._count == _WAYS:
             warnings.warn(
                 f"a captured function has run in {_WAYS} different ways (shapes, numbers, modes); "

@@ -144,33 +144,32 @@ class Outcome:
             found[id(storage)] = handle
         for handle in found.values():
             storage = handle._alias.storage
-            cell = Cell(world.root(handle))
-            self.written.append((cell, self._source(storage.value)))
+            self.written.append((world.cell(handle), self._source(storage.value)))
 
     @staticmethod
     def _copy_of(lent, value: Value) -> bool:
         return lent is not None and value.buffer is lent.copy
 
     def _find_gradients(self) -> None:
-        """(tensor, gradient it is left with, where that comes from) for each that changed."""
-        self.gradients: list[tuple[TensorBase, Any, Any]] = []
+        """(tensor, where the gradient it is left with comes from) for each that changed."""
+        self.gradients: list[tuple[TensorBase, Any]] = []
         for handle, before in zip(self.world.handles, self.world.grads):
             grad = handle._grad
             if grad is before:
                 continue
             if grad is None:
-                self.gradients.append((handle, None, None))
+                self.gradients.append((handle, None))
             else:
-                self.gradients.append((handle, grad, self._source(grad._value)))
+                self.gradients.append((handle, self._source(grad._value)))
 
     def _find_leaves(self) -> None:
-        """(tensor, gradient before, gradient after) of parameters and whatever got another one."""
+        """(tensor, whether it had a gradient before) of what can have one and was used."""
         given = {id(leaf) for leaf in self.recording.leaves}
-        wanted = {id(handle) for handle, _, _ in self.gradients}
+        wanted = {id(handle) for handle, _ in self.gradients}
         cells = [what for kind, what in self.kinds if kind == "memory"]
         wanted |= {id(cell.handle) for cell in cells if cell.handle._node is not None}
         self.leaves = [
-            (handle, before, handle._grad)
+            (handle, before is not None)
             for handle, before in zip(self.world.handles, self.world.grads)
             if id(handle) in wanted and id(handle) not in given
         ]
@@ -221,12 +220,10 @@ class Outcome:
     def _outside_kind(self, value: Value) -> tuple[str, Any]:
         owner = self.world.owner(value)
         if owner is None:
-            reader = self.world.reader(value)
-            if reader is not None:
-                owner = self.world.root(reader)
+            owner = self.world.reader(value)
         if owner is None:
             return "constant", value.buffer
-        cell = Cell(owner)
+        cell = self.world.cell(owner)
         self.found.append(cell)
         return "memory", cell
 
@@ -315,6 +312,14 @@ class Outcome:
         place = self.lines[number] if 0 <= number < len(self.lines) else None
         return str(Line(place)) if place else "an unknown line"
 
+    def situation(self) -> tuple:
+        """What decides which program a call is, besides its arguments."""
+        modules = self.recording.modules.values()
+        return (
+            tuple([(id(handle), had) for handle, had in self.leaves]),
+            tuple([(id(module), module.training) for module in modules]),
+        )
+
     def signature(self) -> tuple:
         """Equal for calls that are the same program over the same memories."""
         kinds = []
@@ -322,17 +327,18 @@ class Outcome:
             if kind == "constant":
                 kinds.append(kind)
             else:
-                kinds.append((kind, id(what.storage) if kind == "memory" else what))
+                kinds.append((kind, what.key() if kind == "memory" else what))
         leaves: list = []
         trees.rebuild(self.result, lambda leaf: leaves.append(leaf.signature()))
         return (
             self.key,
             tuple(kinds),
             tuple(self.outputs),
-            tuple([(id(cell.storage), source[0]) for cell, source in self.written]),
-            tuple([(id(h), g is None) for h, g, _ in self.gradients]),
+            tuple([(cell.key(), source[0]) for cell, source in self.written]),
+            tuple([(id(h), source is None) for h, source in self.gradients]),
             self.structure,
             tuple(leaves),
+            self.situation(),
             tuple([step.signature() for step in self.recording.steps]),
         )
 
@@ -367,7 +373,7 @@ def _tensors_in(result: Any) -> list[TensorBase]:
 
 def _left_over(outcome: Outcome) -> list[TensorBase]:
     """New tensors that hold results of the call although it neither returned nor wrote them."""
-    grads = {id(g) for _, g, _ in outcome.gradients}
+    grads = {id(handle._grad) for handle, _ in outcome.gradients}
     known = outcome.world
     found = []
     for handle in all_tensors():

@@ -91,8 +91,9 @@ class Recording:
             if isinstance(x, TensorBase) and x._alias is not None and not x._alias.chain
         }
         self._tokens()
-        for cell in self.cells:
-            if id(cell.storage) not in roots:
+        for known in self.cells:
+            cell = known.now()
+            if cell is not None and id(cell.storage) not in roots:
                 self.read[id(self._hide_storage(cell.handle))] = cell
         for i, leaf in enumerate(self.leaves):
             if isinstance(leaf, TensorBase):

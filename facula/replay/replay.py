@@ -17,6 +17,7 @@ import numpy as np
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.replay import trees
+from facula.replay.errors import CaptureError
 from facula.replay.numbers import hyperparameters
 from facula.replay.outcome import Outcome, same_buffer
 from facula.runtime.recorder import compute
@@ -126,6 +127,11 @@ class Replay:
         self.pick_written = picker([rank[what] for _, what in sources])
         self.written_storages = [cell.storage for cell in self.written]
         number = {id(storage): i for i, storage in enumerate(self.storages)}
+        if any(c.owner is not None and id(c.storage) not in number for c in self.written):
+            raise CaptureError(
+                "the captured function writes into gradients without reading them, for example by "
+                "zero_(); set them to None instead"
+            )
         self.written_as_input = [number.get(id(s)) for s in self.written_storages]
         self.written_values = [storage.value for storage in self.written_storages]
         self.alone: list[int] = [-1] * len(self.written)
@@ -134,27 +140,22 @@ class Replay:
         """Which tensors are left with new gradients, and which had one before the call."""
         outcome = self.outcome
         given = outcome.argument_handles
-        self.leaves = [handle for handle, _, _ in outcome.leaves]
-        self.had = [before is not None for _, before, _ in outcome.leaves]
-        sources = {id(handle): source for handle, _, source in outcome.gradients}
-        self.cleared = [h for h, _, after in outcome.leaves if id(h) in sources and after is None]
-        self.remade = [
-            i for i, (h, _, after) in enumerate(outcome.leaves) if id(h) in sources and after is not None
-        ]
+        self.leaves = [handle for handle, _ in outcome.leaves]
+        self.had = [had for _, had in outcome.leaves]
+        sources = {id(handle): source for handle, source in outcome.gradients}
+        self.cleared = [h for h in self.leaves if sources.get(id(h), 0) is None]
+        self.remade = [i for i, h in enumerate(self.leaves) if sources.get(id(h)) is not None]
         self.owners = [self.leaves[i] for i in self.remade]
         self.made = [handle._grad for handle in self.owners]
-        found = [sources[id(handle)] for handle in self.owners]
-        self.made_sources = found
+        self.made_sources = found = [sources[id(handle)] for handle in self.owners]
         self.made_places = [outcome.rank[what] if kind == "out" else -1 for kind, what in found]
         self.pick_made = picker(self.made_places)
         self.alone_made: list[tuple] = [(-1, -1)] * len(self.made)
         self.argument_gradients = [
-            (given[id(handle)], source)
-            for handle, _, source in outcome.gradients
-            if id(handle) in given
+            (given[id(handle)], source) for handle, source in outcome.gradients if id(handle) in given
         ]
-        # What each leaf's gradient has to be; None also where it only has to be there.
-        self.expected = [after if before is not None else None for _, before, after in outcome.leaves]
+        # What each gradient has to be before a call; of others it only matters if there are any.
+        self.expected = [h._grad if had else None for h, had in outcome.leaves]
 
     def _set_result(self) -> None:
         leaves: list = []
@@ -171,13 +172,19 @@ class Replay:
         """Whether the function would do the same again, as far as can be seen."""
         if self.modules and [*map(_training_of, self.modules)] != self.modes:
             return False
-        if self.values != [*map(_value_of, self.storages)] and not self._read_again():
+        if (
+            not all(map(is_, map(_grad_of, self.leaves), self.expected))
+            and not self._gradients_fit()
+        ):
+            return False
+        values = self.values
+        if (
+            values != [*map(_value_of, self.storages)]
+            or values != [*map(_handle_value, self.handles)]
+        ) and not self._read_again():
             return False
         if not all(map(is_, map(_node_of, self.handles), self.nodes)):
             return False
-        if not all(map(is_, map(_grad_of, self.leaves), self.expected)):
-            if not self._gradients_fit():
-                return False
         for i, value in self.floats.items():
             if i not in self.free and leaves[i] != value:
                 return False
@@ -186,13 +193,21 @@ class Replay:
         return True
 
     def _gradients_fit(self) -> bool:
-        """Of gradients that are replaced it only matters whether there are any."""
-        replaced = {id(handle) for handle in (*self.owners, *self.cleared)}
+        """Other tensors are gradients now: it matters whether there are any; use their memory."""
+        if self.had != [handle._grad is not None for handle in self.leaves]:
+            return False
+        for i, cell in enumerate(self.cells):
+            if cell.owner is not None and cell.owner._grad is not self.handles[i]:
+                self.cells[i] = new = cell.now()
+                self.handles[i], self.storages[i] = new.handle, new.storage
+                self.nodes[i] = new.handle._node
+                if i in self.written_as_input:
+                    at = self.written_as_input.index(i)
+                    self.written[at], self.written_storages[at] = new, new.storage
+                    self.alone[at] = -1
         for i, handle in enumerate(self.leaves):
-            if self.had[i] != (handle._grad is not None):
-                return False
-            if id(handle) not in replaced and handle._grad is not self.expected[i]:
-                return False
+            if self.had[i]:
+                self.expected[i] = handle._grad
         return True
 
     def _read_again(self) -> bool:
@@ -202,12 +217,9 @@ class Replay:
             alias = handle._alias
             if alias is None or alias.storage is not storage:
                 return False
-            if storage.array is not None:
-                handle._sync()
-                self.values[i] = handle._value
-            else:
-                compute(storage.value)
-                self.values[i] = storage.value
+            handle._sync()
+            compute(handle._value)
+            self.values[i] = handle._value
         return True
 
     # Doing it ------------------------------------------------------------------------------------
@@ -254,7 +266,9 @@ class Replay:
         """Put new values into the memories: into the old Value where nobody else holds it."""
         values = self.written_values
         new = self.pick_written(results)
-        if [*map(getrefcount, values)] == self.alone:
+        if [*map(getrefcount, values)] == self.alone and values == [
+            *map(_value_of, self.written_storages)
+        ]:
             for value, buffer in zip(values, new):
                 value.buffer = buffer
             for storage in self.written_storages:
@@ -285,7 +299,11 @@ class Replay:
         made = self.made
         values = [*map(_handle_value, made)]
         counts = [*zip(map(getrefcount, made), map(getrefcount, values))]
-        if counts == self.alone_made and not any(map(_alias_of, made)):
+        if (
+            counts == self.alone_made
+            and all(map(is_, map(_grad_of, self.owners), made))
+            and not any(map(_alias_of, made))
+        ):
             for value, buffer in zip(values, self.pick_made(results)):
                 value.buffer = buffer
             return

@@ -18,13 +18,30 @@ _VALUE = TensorBase._value  # the slot; sparse tensors have a property in its pl
 
 
 class Cell:
-    """One memory that a captured function reads or writes, and a tensor over all of it."""
+    """One memory that a captured function reads or writes, and a tensor over all of it.
 
-    __slots__ = ("handle", "storage")
+    With an ``owner`` it is the memory of whatever is the gradient of that tensor at the time.
+    """
 
-    def __init__(self, handle: TensorBase):
+    __slots__ = ("handle", "owner", "storage")
+
+    def __init__(self, handle: TensorBase, owner: TensorBase | None = None):
         self.handle = handle
+        self.owner = owner
         self.storage: Storage = handle._own_alias().storage
+
+    def now(self) -> Cell | None:
+        """The cell as it is now; None if its owner has no gradient."""
+        if self.owner is None:
+            return self
+        grad = self.owner._grad
+        return None if grad is None else Cell(grad, self.owner)
+
+    def key(self) -> tuple:
+        """Equal for cells that are the same, today and at other times."""
+        if self.owner is not None:
+            return "gradient", id(self.owner)
+        return "memory", id(self.storage)
 
 
 def _tensor_types() -> set[type]:
@@ -56,6 +73,7 @@ class World:
         self.handles = all_tensors()
         self.ids = {id(h) for h in self.handles}
         self.grads = [h._grad for h in self.handles]
+        self._grad_owners = {id(h._grad): h for h in self.handles if h._grad is not None}
         self.storages: dict[int, tuple[Storage, Value | None, Any, list]] = {}
         self.loose: dict[int, tuple[TensorBase, Value]] = {}
         self.placed: dict[int, Storage] = {}  # where each tensor's storage was, by its id
@@ -86,6 +104,11 @@ class World:
             if handle._value is value and handle._alias is not None:
                 return handle
         return None
+
+    def cell(self, handle: TensorBase) -> Cell:
+        """The memory of a tensor as a cell."""
+        root = self.root(handle) if handle._alias is not None else handle
+        return Cell(root, self._grad_owners.get(id(root)))
 
     def root(self, handle: TensorBase) -> TensorBase:
         """A tensor over all of a tensor's storage; parameters are preferred, as they stay."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from facula.engines.native.kernel import Kernel
 _PASSES = ("simplify_cfg", "sroa", "simplify_cfg", "loop_rotate", "instruction_combine")
 _IMAGE, _OBJECT = b"I", b"O"  # the first byte of a cached file
 _addresses: dict[str, int] = {}
+_libraries: list[Any] = []
 _lock = threading.RLock()
 
 
@@ -112,23 +114,22 @@ def _linked(objects: dict[str, bytes]) -> dict[str, int]:
     """Addresses of functions in objects that LLVM's linker puts into executable memory."""
     if not objects:
         return {}
-    engine, binding = _engine(), llvm.binding()
-    for code in objects.values():
-        engine.add_object_file(binding.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return {key: engine.get_function_address(symbol(key)) for key in objects}
+    library = llvm.binding().JITLibraryBuilder().add_current_process()
+    for key, code in objects.items():
+        library.add_object_img(code).export_symbol(symbol(key))
+    # Never disposed of, as workers of the pool execute its code until the very end.
+    _libraries.append(library.link(_linker(), f"facula{len(_libraries)}"))
+    return {key: _libraries[-1][symbol(key)] for key in objects}
 
 
-def _new_machine() -> Any:
+@functools.cache
+def _machine() -> Any:
     binding, host = llvm.binding(), target.host()
     features = binding.get_host_cpu_features()
     features["prefer-256-bit"] = False  # the width is the generators' choice
     return binding.Target.from_default_triple().create_target_machine(
         cpu=host.cpu, features=features.flatten(), opt=2, reloc="pic", codemodel="small"
     )
-
-
-_machine = functools.cache(_new_machine)
 
 
 @functools.cache
@@ -138,12 +139,9 @@ def _builder() -> Any:
 
 
 @functools.cache
-def _engine() -> Any:
-    binding = llvm.binding()
-    empty, machine = binding.parse_assembly(""), _new_machine()  # which the engine disposes of
-    # llvmlite's memory manager keeps the sections of an object together, as the small code
-    # model needs. It is not disposed of at exit: workers execute its code until the very end.
-    return binding.create_mcjit_compiler(empty, machine, use_lmm=True)
+def _linker() -> Any:
+    modern = sys.platform != "win32"  # LLVM's newer linker does not know all of Windows' objects
+    return llvm.binding().create_lljit_compiler(_machine(), use_jit_link=modern)
 
 
 def _after_fork() -> None:

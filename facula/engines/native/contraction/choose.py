@@ -119,10 +119,9 @@ def fma_cycles(element: str) -> float:
     return 1.0 if target.vector_bits() >= 512 else 0.5
 
 
-def step_cycles(rows: int, vectors: int, aligned: bool, compute: str) -> float:
-    """One summed index of a tile."""
+def step_cycles(rows: int, vectors: int, load: float, compute: str) -> float:
+    """One summed index of a tile; ``load`` cycles for each vector."""
     each = fma_cycles(compute)
-    load = each if aligned else 1.8 * each
     return max(
         rows * vectors * each,
         vectors * load + rows * 0.5,
@@ -183,14 +182,27 @@ class Chooser:
         sizes = [a.size for a in scalars.axes]
         line_sizes = [a.size for a in vectors.axes]
         for tile, count in vector_tiles(vectors.axes, self.lanes, 6, packed):
+            load = self._load_cycles(vectors, count, packed)
             limit = (self.registers - 1 - count) // count
             many = count_tiles(line_sizes, tile)
             for rows in tile_sizes(sizes, max(1, min(limit, 30))):
-                step = step_cycles(prod(rows), count, packed, self.compute)
+                step = step_cycles(prod(rows), count, load, self.compute)
                 cycles = step * many * count_tiles(sizes, rows) * self.sum_size * self.shared
                 if best is None or cycles < best[0]:
                     best = (cycles, rows, tile)
         return best
+
+    def _load_cycles(self, vectors: Side, count: int, packed: bool) -> float:
+        """Loading a vector: across a cache line, and from afar if rows fight for cache sets."""
+        each = fma_cycles(self.compute)
+        if packed or not self.sum_size:
+            return each
+        load = 1.8 * each
+        bytes_ = ir.align_of(self.memory)
+        apart = abs(vectors.stride(self.problem.summed[-1])) * bytes_ if self.problem.summed else 0
+        if apart >= 256 and self.sum_size * count * self.lanes * bytes_ > target.l1() // 2:
+            load += 10 if apart % 1024 == 0 else 2
+        return load
 
     def _outer_choice(
         self, scalars: Side, vectors: Side, packed: bool, transposed: bool, cycles: float,
@@ -255,7 +267,7 @@ class Chooser:
         apart = abs(scalars.stride(scalars.axes[0])) * bytes_
         steps = [abs(scalars.stride(a)) * bytes_ for a in self.problem.summed]
         scattered = bool(steps) and steps[-1] > 64 and apart > 64
-        crowded = apart % 4096 == 0 and apart > 0
+        crowded = apart % 1024 == 0 and apart > 0
         pays = cycles > 4 * scalars.elements()
         return pays and (scattered or crowded)
 

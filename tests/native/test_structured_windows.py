@@ -91,9 +91,7 @@ def check_gradient(case, own, relu, seed=0):
     x = values(rng, case[0] + case[1], own)
     x = np.maximum(x, 0) if relu else with_odd_values(rng, x)
     g = values(rng, case[0] + params["out"], own)
-    lowered = structured.lower_max_pool_grad(
-        params, spec(x.shape, own), spec(g.shape, own), relu
-    )
+    lowered = structured.lower_max_pool_grad(params, spec(x.shape, own), spec(g.shape, own), relu)
     assert lowered is not None
     got, _ = run_pieces(lowered, [x, g], x.shape, own.numpy, seed)
     want = maxima_gradient(params, x, g, relu)
@@ -123,9 +121,7 @@ def test_gradient_beside_pytorch(own):
     if own is dtypes.bfloat16:
         x = torch.from_numpy(x).bfloat16().float().numpy()
     g = np.ones((2, 3, *params["out"]), own.numpy)
-    lowered = structured.lower_max_pool_grad(
-        params, spec(x.shape, own), spec(g.shape, own), False
-    )
+    lowered = structured.lower_max_pool_grad(params, spec(x.shape, own), spec(g.shape, own), False)
     got, _ = run_pieces(lowered, [x, g], x.shape, own.numpy)
     t = torch.from_numpy(x).requires_grad_()
     torch.nn.functional.max_pool2d(t, 3, 2, 1).backward(torch.from_numpy(g))

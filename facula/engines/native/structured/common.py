@@ -176,18 +176,6 @@ def copy_run(f: Function, element: str, count: Operand, source: Value | None, to
             move(whole_count, lanes, tail_mask(f, lanes, f.op("sub", count, whole_count)))
 
 
-def fill_run(f: Function, value: Value, count: int, to: Value) -> None:
-    """Write a scalar to ``count`` neighbouring elements."""
-    element = value.type
-    lanes = fewest_lanes(element, count)
-    whole, wide = count // lanes * lanes, f.splat(value, lanes)
-    if whole:
-        with f.loop(0, whole, lanes) as i:
-            f.store(wide, f.at(to, i, element))
-    if count > whole:
-        f.masked_store(wide, f.at(to, whole, element), tail_mask(f, lanes, count - whole))
-
-
 def copy_kernel(own: dtype, count: int, zeros: bool = False) -> Kernel:
     """Copies ``count`` elements from operand 0 to operand 1, or writes zeros to operand 0."""
     element = raw(own)

@@ -7,7 +7,9 @@ from typing import Any
 
 from facula.base import dtypes
 from facula.engines.native.kernel import Lowered, Piece, given, result
-from facula.engines.native.structured import gathers, max_pool_grad, scatters, windows
+from facula.engines.native.structured import (
+    extremes, gathers, max_pool_grad, moves, scans, scatters, sorting, windows,
+)  # fmt: skip
 
 Make = Callable[..., Any]
 
@@ -23,8 +25,21 @@ def _one_kernel(make: Make) -> Make:
 
 
 _PLAIN: dict[str, Make] = {
+    "argmax": _one_kernel(extremes.place_of_extreme("argmax")),
+    "argmin": _one_kernel(extremes.place_of_extreme("argmin")),
+    "argsort": sorting.argsort,
+    "bitcast": moves.bitcast,
+    "concat": moves.concat,
+    "cumargmax": _one_kernel(scans.running_place("cumargmax")),
+    "cumargmin": _one_kernel(scans.running_place("cumargmin")),
+    "cumprod": _one_kernel(scans.scan("cumprod")),
+    "cumsum": _one_kernel(scans.scan("cumsum")),
     "gather": gathers.gather,
     "index": gathers.index,
+    "logcumsumexp": _one_kernel(scans.scan("logcumsumexp")),
+    "pad": moves.pad,
+    "searchsorted": sorting.searchsorted,
+    "window": moves.window,
     "window_argmax": _one_kernel(windows.window_argmax),
     "window_max": _one_kernel(windows.window_max),
     "window_spread": _one_kernel(windows.window_spread),
@@ -34,8 +49,12 @@ _PLAIN: dict[str, Make] = {
 _UPDATES: dict[str, Make] = {
     "index_put": scatters.index_put,
     "scatter": scatters.scatter,
+    "slice_update": moves.slice_update,
+    "window_update": moves.window_update,
 }
-_MOVES_ANYTHING = frozenset(("gather", "index"))
+_MOVES_ANYTHING = frozenset(
+    ("bitcast", "concat", "gather", "index", "pad", "slice_update", "window", "window_update")
+)
 
 
 def lower(name: str, params: dict, operands, out, zeros: bool = False) -> Lowered | None:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import anomaly_seen, modes, tracing
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
-from facula.autograd.routes import Route, keep, known_route
+from facula.autograd.routes import LONGEST, Route, keep, known_route
 from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.caches import Cache
@@ -262,8 +262,8 @@ def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate, alone):
     block = _blocks.get(key)
     if block is None:
         block = _blocks.put(key, _trace_block(order, roots, seeds, olds, wanted))
-    elif alone and order:
-        keep(Route(order, roots[0], seeds[0][0], leaves, olds, block))
+    elif alone and 0 < len(order) <= LONGEST:
+        keep(order[0].call.number, Route(order, roots[0], seeds[0][0], leaves, olds, block))
     results = recorder.record(block.entry, values)
     found: list = [None] * len(wanted)
     for position, value in zip(block.targets, results, strict=True):

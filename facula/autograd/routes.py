@@ -11,6 +11,7 @@ from __future__ import annotations
 from facula.autograd.node import AccumulateGrad
 from facula.base.caches import Cache
 
+LONGEST = 1000  # nodes: writing out a walk takes some milliseconds for every hundred
 _KEPT = 4  # routes from one kind of root: sequences of several lengths, training and validation
 _routes = Cache(1000)  # number of the root's call -> routes, the last one followed first
 
@@ -18,73 +19,77 @@ _routes = Cache(1000)  # number of the root's call -> routes, the last one follo
 class Route:
     """One graph: the calls of its nodes, newest first, and where each edge leads.
 
-    ``steps`` holds (call, goals) of every node. A goal is None for an operand without a gradient,
-    or (place, output): places count the nodes from 0, and the leaves on from there.
+    ``follow(node)`` gives (nodes, leaves, saved values) if the graph below ``node`` is this one,
+    else None.
     """
 
-    __slots__ = ("block", "count", "freed", "fresh", "nr", "olds", "seed", "size", "specs", "steps")
+    __slots__ = ("block", "count", "follow", "freed", "fresh", "nr", "olds", "seed")
 
     def __init__(self, order, root, seed, leaves, olds, block):
-        place = {node: i for i, node in enumerate([*order, *leaves])}
-        self.steps = [
-            (
-                node.call,
-                tuple(
-                    [None if e is None or e[0] is None else (place[e[0]], e[1]) for e in node.edges]
-                ),
-            )
-            for node in order
-        ]
-        self.size = len(place)
+        self.follow = _written(order, leaves)
         self.nr = root[1]
         self.seed = seed  # spec of the root's tensor
-        self.specs = [leaf.spec for leaf in leaves]
         self.olds = olds  # specs of the gradients that the leaves had already, or None
         self.fresh = not any(olds)
         self.block = block
         self.count = len(block.entry.block.inputs)
-        calls = [call for call, _ in self.steps]
+        calls = [node.call for node in order]
         self.freed = [i for i, c in enumerate(calls) if (c.saves and c.frees) or c.once]
 
-    def follow(self, node):
-        """(nodes, leaves, saved values) if the graph below ``node`` is this one, else None."""
-        found = [None] * self.size
-        found[0] = node
-        values: list = []
-        last = node.sequence + 1
-        place = 0
-        for call, goals in self.steps:
-            node = found[place]
-            if node.call is not call or node.hooks is not None or node.saved is None:
-                return None
-            sequence = node.sequence
-            if sequence >= last:  # made in another order, or one node where two are expected
-                return None
-            last = sequence
-            place += 1
-            values += node.saved
-            for edge, goal in zip(node.edges, goals):
-                if goal is None:
-                    if edge is not None and edge[0] is not None:
-                        return None
-                    continue
-                target, nr = goal
-                if edge is None or edge[1] != nr:
-                    return None
-                known = found[target]
-                if known is None:
-                    found[target] = edge[0]
-                elif known is not edge[0]:
-                    return None
-        leaves = found[place:]
-        for leaf, spec in zip(leaves, self.specs):
-            if leaf.__class__ is not AccumulateGrad or leaf.hooks is not None:
-                return None
-            if leaf.spec is not spec:
-                return None
-        if len(set(leaves)) != len(leaves):
-            return None
-        return found, leaves, values
+
+def _written(order, leaves):
+    """The walk as a function, written out: a loop would cost several times as much.
+
+    A call fixes which of its operands have edges; what is left to check is where they lead. Nodes
+    are numbered as in ``order``, leaves after them. ``q`` is the newest that the next node may be:
+    nodes were made in the order they had before, so no two of them can be one.
+    """
+    places = {node: i for i, node in enumerate([*order, *leaves])}
+    space = {"AccumulateGrad": AccumulateGrad}
+    lines = ["def follow(n0):", " q = n0.sequence + 1"]
+    known = {0}
+    saved = []
+    for i, node in enumerate(order):
+        space[f"c{i}"] = node.call
+        lines.append(
+            f" if n{i}.call is not c{i} or n{i}.hooks is not None or n{i}.sequence >= q: return"
+        )
+        lines.append(f" q = n{i}.sequence")
+        if node.call.saves:
+            saved.append(f"*s{i}")
+            lines += [f" s{i} = n{i}.saved", f" if s{i} is None: return"]
+        elif node.call.once:
+            lines.append(f" if n{i}.saved is None: return")
+        lines += _edges(i, node.edges, places, known)
+    ends = [f"n{i}" for i in range(len(order), len(places))]
+    for end, leaf in zip(ends, leaves, strict=True):
+        space[f"{end}_spec"] = leaf.spec
+        lines.append(f" if {end}.__class__ is not AccumulateGrad: return")
+        lines.append(f" if {end}.hooks is not None or {end}.spec is not {end}_spec: return")
+    lines.append(f" if len({{{', '.join(ends)}}}) != {len(ends)}: return")
+    nodes = "".join([f"n{i}, " for i in range(len(order))])
+    lines.append(
+        f" return ({nodes}), ({''.join([f'{end}, ' for end in ends])}), [{', '.join(saved)}]"
+    )
+    exec(compile("\n".join(lines), __file__, "exec"), space)
+    return space["follow"]
+
+
+def _edges(i, edges, places, known):
+    """Lines that take the edges of node ``i`` to nodes met for the first time, or compare them."""
+    lines = [f" edges = n{i}.edges", f" if len(edges) != {len(edges)}: return"]
+    for k, edge in enumerate(edges):
+        if edge is None or edge[0] is None:
+            continue
+        place = places[edge[0]]
+        if place in known:
+            lines.append(f" n, r = edges[{k}]")
+            lines.append(f" if n is not n{place} or r != {edge[1]}: return")
+        else:
+            known.add(place)
+            lines.append(f" n{place}, r = edges[{k}]")
+            lines.append(f" if r != {edge[1]}: return")
+    return lines
 
 
 def known_route(tensor):
@@ -101,8 +106,7 @@ def known_route(tensor):
     return None
 
 
-def keep(route: Route) -> None:
-    """Follow this route from now on when a graph begins as it does."""
-    number = route.steps[0][0].number
+def keep(number: int, route: Route) -> None:
+    """Follow this route from now on when a graph begins with a node of call ``number``."""
     others = _routes.get(number, ())
     _routes.put(number, [route, *others[: _KEPT - 1]])

@@ -61,13 +61,24 @@ def _outlier(array, low, high):
     return None
 
 
+_FEW = 32  # so few elements are compared faster by Python than by NumPy
+
+
 def clearly_in_range(index, high: int) -> bool:
     """Whether 0 <= i < high is known to hold, by one quick pass over a plain computed index."""
-    buffer = index._value.buffer
-    if index._alias is not None or buffer.__class__ is not np.ndarray or buffer.dtype != np.int64:
+    value = index._value
+    buffer, own = value.buffer, value.spec
+    if (
+        index._alias is not None
+        or buffer.__class__ is not np.ndarray
+        or own.dtype is not dtypes.int64
+    ):
         return False
+    if own.numel <= _FEW:
+        numbers = buffer.tolist() if own.ndim == 1 else buffer.ravel().tolist()
+        return not numbers or (min(numbers) >= 0 and max(numbers) < high)
     # Seen as unsigned numbers, negative ones are large.
-    return not buffer.size or bool(buffer.view(np.uint64).max() < high)
+    return bool(buffer.view(np.uint64).max() < high)
 
 
 def out_of_range(index, low: int, high: int, besides: int | None = None):
@@ -79,8 +90,7 @@ def out_of_range(index, low: int, high: int, besides: int | None = None):
     if modes.trace is not None:
         return None
     if recorder.capture is not None:
-        recorder.capture.note_range(index, low, high, besides)
-        return None
+        return recorder.capture.note_range(index, low, high, besides)
     buffer = index._value.buffer
     alias = index._alias
     if alias is not None:

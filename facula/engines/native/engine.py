@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from facula.engines.native import llvm
 from facula.engines.native.executable import NativeSegment
 from facula.engines.native.lowering.patterns import rewrite
@@ -25,12 +27,19 @@ class Segments:
             for node in segment.outputs:
                 place[node] = len(place)
             self.parts.append((executable, given))
+        # A constant may be a result: each run gives it away anew.
+        self.constants: list[np.ndarray] = []
+        for node in outputs:
+            if node not in place:
+                place[node] = len(place)
+                self.constants.append(node.params["data"].array)
         self.outputs = [place[n] for n in outputs]
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         values = list(buffers)
         for executable, given in self.parts:
             values.extend(executable.run([values[i] for i in given]))
+        values.extend([np.array(array) for array in self.constants])
         return [values[i] for i in self.outputs]
 
     def describe(self) -> str:
@@ -52,7 +61,9 @@ class NativeEngine:
         refused: set[Node] = set()
         while True:
             segments = split(nodes, outputs, refused)
-            if len(segments) == 1:  # in the program's own order nothing needs to be rearranged
+            whole = len(segments) == 1 and set(segments[0].outputs) == set(outputs)
+            whole = whole and len(segments[0].outputs) == len(outputs)
+            if whole:  # in the program's own order nothing needs to be rearranged
                 segments[0].inputs, segments[0].outputs = inputs, list(outputs)
             try:
                 made = [(s, _executable(s)) for s in segments]
@@ -60,7 +71,7 @@ class NativeEngine:
                 refused.add(found.node)
                 continue
             break
-        return made[0][1] if len(made) == 1 else Segments(inputs, made, outputs)
+        return made[0][1] if whole else Segments(inputs, made, outputs)
 
 
 def _executable(segment: Segment):

@@ -11,6 +11,7 @@ from facula.engines.native.lowering import whole
 from facula.engines.native.lowering.expressions import MOVEMENT
 from facula.engines.native.lowering.fusion import REDUCTIONS
 from facula.graph.node import INPUT, Node
+from facula.graph.primitives.movement import iota
 from facula.graph.spec import Spec
 
 
@@ -48,7 +49,7 @@ def has_code(node: Node) -> bool:
 def split(nodes: Sequence[Node], outputs: Sequence[Node], refused: set[Node]) -> list[Segment]:
     """Segments in the order in which they run; ``refused`` nodes are not native.
 
-    Constants belong to every segment that uses them.
+    Constants belong to every segment that uses them; a result that is one needs no segment.
     """
     stage: dict[Node, int] = {}
     members: dict[int, list[Node]] = {}
@@ -56,7 +57,7 @@ def split(nodes: Sequence[Node], outputs: Sequence[Node], refused: set[Node]) ->
     for node in nodes:
         if node.primitive is INPUT:
             stage[node] = 0
-        elif node.primitive.kind != "create" or node in wanted:
+        elif node.primitive.kind != "create" or (node in wanted and node.primitive is iota):
             native = node not in refused and has_code(node)
             earliest = max([stage.get(n, 0) for n in node.inputs], default=0)
             stage[node] = earliest + ((earliest % 2 == 0) != native)

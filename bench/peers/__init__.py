@@ -1,0 +1,1 @@
+"""The same networks in libraries that do not speak PyTorch's language."""

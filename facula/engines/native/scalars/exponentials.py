@@ -68,6 +68,11 @@ _EXP2 = {
         0.6931471805599453,
     ),
 }  # fmt: skip
+# 2^r in double for |r| <= 1/2 with an error of 4e-11, for results that are floats
+_EXP2_COARSE = (
+    1.5201846561534538e-05, 0.00015469422766493146, 0.001333392389313422, 0.00961802684650499,
+    0.0555041035055178, 0.24022651201158982, 0.6931471807297305, 0.9999999999613712,
+)  # fmt: skip
 # (log(1 + f) - f + f^2 / 2) / f^3 for 1 + f between sqrt(1/2) and sqrt(2)
 _LOG_SINGLE = (-0.0764244422, 0.127663776, -0.131593883, 0.142009571, -0.166233376, 0.200012609,
                -0.250008225, 0.333333313)  # fmt: skip
@@ -181,6 +186,24 @@ def exp2(x: Lanes) -> Lanes:
     return scaled(muladd(horner(x - n, _EXP2[kind]), x - n, 1.0), n, bits)
 
 
+def exp_of_sum(x: Lanes, rest: Lanes) -> Lanes:
+    """e^(x + rest) of doubles for a rest that is small, with little error."""
+    x = at_least(at_most(x, DOUBLE.highest), DOUBLE.lowest)
+    n, bits = _whole_part(x, LOG2_E)
+    high = muladd(n, -_LN2_HIGH[DOUBLE], x)
+    r = muladd(n, -_LN2_LOW[DOUBLE], high)
+    lost = muladd(n, -_LN2_LOW[DOUBLE], high - r) + rest
+    bent = horner(r, _EXP[DOUBLE]) * r * r
+    value = r + muladd(1.0 + (r + bent), lost, bent) + 1.0
+    return scaled(value, n, bits)
+
+
+def coarse_exp2(x: Lanes) -> Lanes:
+    """2^x of doubles with an error of 4e-11, where it is a normal number."""
+    n, bits = _whole_part(x, 1.0)
+    return horner(x - n, _EXP2_COARSE) * power_of_two(bits)
+
+
 def expm1(x: Lanes) -> Lanes:
     """e^x - 1, accurate near 0."""
     kind = form(x)
@@ -208,11 +231,12 @@ def split(x: Lanes) -> tuple[Lanes, Lanes]:
     kind = form(x)
     below = x < kind.smallest
     normal = where(below, x * 2.0**kind.digits, x)
-    k, m = _exponent(normal)
+    k, m = exponent(normal)
     return where(below, k - float(kind.digits), k), m - 1.0
 
 
-def _exponent(x: Lanes) -> tuple[Lanes, Lanes]:
+def exponent(x: Lanes) -> tuple[Lanes, Lanes]:
+    """A normal x as 2^k m with m between sqrt(1/2) and sqrt(2): k as a float, and m."""
     kind = form(x)
     root = x.like(0.5**0.5).bits()
     steps = (x.bits() - root).shift_signed(kind.shift)
@@ -257,7 +281,7 @@ def log1p(x: Lanes) -> Lanes:
     kind = form(x)
     u = x + 1.0
     lost = where(x.unary("fabs") > 1.0, 1.0 - (u - x), x - (u - 1.0))
-    k, m = _exponent(u)
+    k, m = exponent(u)
     whole = at_most(k, float(kind.bias - 1)).convert("fptosi", k.bits().element)
     shrink = power_of_two(-whole)
     f = where(k.equals(0.0), x, muladd(lost, shrink, m - 1.0))

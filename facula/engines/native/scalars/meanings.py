@@ -9,7 +9,15 @@ from typing import Any
 from facula.base import dtypes
 from facula.base.dtypes import BOOL, FLOAT, dtype
 from facula.engines.native import ir
-from facula.engines.native.scalars import arithmetic, casts, exponentials, hyperbolic, trigonometry
+from facula.engines.native.scalars import (
+    arithmetic,
+    casts,
+    division,
+    exponentials,
+    hyperbolic,
+    powers,
+    trigonometry,
+)
 from facula.engines.native.scalars.lanes import Lanes, copysign, where
 from facula.engines.native.scalars.rounding import to_bfloat16, to_half
 from facula.engines.native.scalars.types import has_type
@@ -21,6 +29,10 @@ FLOATS: dict[str, Meaning] = {
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b,
+    "floor_div": division.floor_divide,
+    "remainder": division.remainder,
+    "fmod": division.fmod,
+    "power": powers.power,
     "maximum": arithmetic.maximum,
     "minimum": arithmetic.minimum,
     "next_after": arithmetic.next_after,
@@ -65,6 +77,10 @@ INTEGERS: dict[str, Meaning] = {
     "add": lambda signed, a, b: a + b,
     "sub": lambda signed, a, b: a - b,
     "mul": lambda signed, a, b: a * b,
+    "floor_div": division.integer_floor_divide,
+    "remainder": division.integer_remainder,
+    "fmod": division.integer_fmod,
+    "gcd": division.gcd,
     "power": arithmetic.integer_power,
     "maximum": arithmetic.larger,
     "minimum": arithmetic.smaller,

@@ -1,8 +1,9 @@
-"""Runs lowered pieces as the engine would: operands by role, chunks split anywhere, in any order."""
+"""Runs lowered pieces: operands by role, chunks split anywhere and in any order."""
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import random
 from collections.abc import Sequence
 
@@ -55,7 +56,7 @@ def run_pieces(
         table = (ctypes.c_void_p * len(pointers))(*pointers)
         count = piece.kernel.chunks
         cuts = sorted({0, count, *[shuffled.randrange(count + 1) for _ in range(2)]})
-        parts = list(zip(cuts[:-1], cuts[1:], strict=True))
+        parts = list(itertools.pairwise(cuts))
         shuffled.shuffle(parts)
         for begin, end in parts:
             _FUNCTION(address)(ctypes.addressof(table), begin, end)

@@ -9,7 +9,13 @@ from facula.base import dtypes
 from facula.engines.native.kernel import BAD_INDEX
 from facula.graph.spec import spec
 from tests.native.structured_cases import (
-    EVERY, WIDTHS, check, computed, values, vector_bits, with_odd_values,
+    EVERY,
+    WIDTHS,
+    check,
+    computed,
+    values,
+    vector_bits,
+    with_odd_values,
 )  # fmt: skip
 
 MODES = ("set", "add", "multiply", "maximum", "minimum")

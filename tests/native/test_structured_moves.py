@@ -8,7 +8,13 @@ import pytest
 from facula.base import dtypes
 from facula.graph.spec import WEAK_INT, spec
 from tests.native.structured_cases import (
-    EVERY, WIDTHS, check, computed, values, vector_bits, with_odd_values,
+    EVERY,
+    WIDTHS,
+    check,
+    computed,
+    values,
+    vector_bits,
+    with_odd_values,
 )  # fmt: skip
 
 ANY = [*EVERY, dtypes.complex64, dtypes.complex128]

@@ -7,7 +7,14 @@ import pytest
 
 from facula.base import dtypes
 from tests.native.structured_cases import (
-    EVERY, FLOATS, NUMBERS, WIDTHS, check, values, vector_bits, with_odd_values,
+    EVERY,
+    FLOATS,
+    NUMBERS,
+    WIDTHS,
+    check,
+    values,
+    vector_bits,
+    with_odd_values,
 )  # fmt: skip
 
 SHAPES = [((7,), 0), ((3, 50), 1), ((50, 3), 0), ((4, 9, 37), 1), ((2, 129), 1), ((5, 1), 1)]

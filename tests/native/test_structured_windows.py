@@ -11,7 +11,13 @@ from facula.graph.primitive import TABLE
 from facula.graph.spec import spec
 from tests.native.kernel_runs import run_pieces
 from tests.native.structured_cases import (
-    FLOATS, NUMBERS, WIDTHS, check, values, vector_bits, with_odd_values,
+    FLOATS,
+    NUMBERS,
+    WIDTHS,
+    check,
+    values,
+    vector_bits,
+    with_odd_values,
 )  # fmt: skip
 
 # (lead, sizes, kernel, stride, padding, dilation)

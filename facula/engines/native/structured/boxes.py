@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from facula.engines.native import ir
-from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.ir import Function, Operand
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.structured import common
 
@@ -66,25 +66,8 @@ def copy_steps(f: Function, element: str, count: Operand, source, to, steps) -> 
         common.copy_run(f, element, count, source, to)
         return
     if steps == (0, 1):
-        fill_run(f, f.load(element, source), count, to)
+        common.fill_run(f, f.load(element, source), count, to)
         return
     with f.loop(0, count) as i:
         value = f.load(element, f.at(source, f.mul(i, steps[0]), element))
         f.store(value, f.at(to, f.mul(i, steps[1]), element))
-
-
-def fill_run(f: Function, value: Value, count: Operand, to: Value) -> None:
-    """Write a scalar to ``count`` neighbouring elements."""
-    element = value.type
-    few = isinstance(count, int)
-    lanes = common.fewest_lanes(element, count) if few else common.vector_lanes(element)
-    wide = f.splat(value, lanes)
-    whole: Operand = count // lanes * lanes if isinstance(count, int) else (
-        count if lanes == 1 else f.op("and", count, -lanes)
-    )  # fmt: skip
-    with f.loop(0, whole, lanes) as i:
-        f.store(wide, f.at(to, i, element))
-    if lanes > 1 and not (isinstance(count, int) and count == whole):
-        left = count - whole if isinstance(count, int) else f.op("sub", count, whole)
-        mask = common.tail_mask(f, lanes, left)
-        f.masked_store(wide, f.at(to, whole, element), mask)

@@ -14,6 +14,7 @@ CHUNK_NS = 2500.0
 MOST_CHUNKS = 96
 
 Body = Callable[[Function, list[Value], Value], None]
+Move = Callable[[Operand, int, "Value | None"], None]
 
 
 def chunked(units: int, unit_ns: float, most: int = MOST_CHUNKS) -> tuple[int, int]:
@@ -146,34 +147,50 @@ def raw_store(f: Function, value: Value, pointer: Value, mask: Value | None) -> 
         f.masked_store(value, pointer, mask)
 
 
-def copy_run(f: Function, element: str, count: Operand, source: Value | None, to: Value) -> None:
-    """Copy ``count`` neighbouring elements; without a source, write zeros."""
-    lanes = fewest_lanes(element, count) if isinstance(count, int) else vector_lanes(element)
-
-    def move(index: Operand, width: int, mask: Value | None) -> None:
-        if source is None:
-            value = ir.constant(ir.vector(element, width), 0)
-        else:
-            value = raw_load(f, ir.vector(element, width), f.at(source, index, element), mask)
-        raw_store(f, value, f.at(to, index, element), mask)
-
+def in_vectors(f: Function, element: str, count: Operand, move: Move) -> None:
+    """``move(first, lanes, mask)`` for vectors that cover ``count`` neighbouring elements."""
     if isinstance(count, int):
+        lanes = fewest_lanes(element, count)
         whole = count // lanes * lanes
         if whole <= 4 * lanes:
             for i in range(0, whole, lanes):
                 move(i, lanes, None)
         else:
-            with f.loop(0, whole, lanes) as i:
-                move(i, lanes, None)
+            with f.loop(0, whole, lanes) as at:
+                move(at, lanes, None)
         if count > whole:
             move(whole, lanes, tail_mask(f, lanes, count - whole))
         return
-    whole_count = count if lanes == 1 else f.op("and", count, -lanes)
-    with f.loop(0, whole_count, lanes) as i:
-        move(i, lanes, None)
+    lanes = vector_lanes(element)
+    stop = count if lanes == 1 else f.op("and", count, -lanes)
+    with f.loop(0, stop, lanes) as at:
+        move(at, lanes, None)
     if lanes > 1:
-        with f.when(f.compare("icmp slt", whole_count, count)):
-            move(whole_count, lanes, tail_mask(f, lanes, f.op("sub", count, whole_count)))
+        with f.when(f.compare("icmp slt", stop, count)):
+            move(stop, lanes, tail_mask(f, lanes, f.op("sub", count, stop)))
+
+
+def copy_run(f: Function, element: str, count: Operand, source: Value | None, to: Value) -> None:
+    """Copy ``count`` neighbouring elements; without a source, write zeros."""
+
+    def move(index: Operand, lanes: int, mask: Value | None) -> None:
+        type_ = ir.vector(element, lanes)
+        if source is None:
+            value = ir.constant(type_, 0)
+        else:
+            value = raw_load(f, type_, f.at(source, index, element), mask)
+        raw_store(f, value, f.at(to, index, element), mask)
+
+    in_vectors(f, element, count, move)
+
+
+def fill_run(f: Function, value: Value, count: Operand, to: Value) -> None:
+    """Write a scalar to ``count`` neighbouring elements."""
+
+    def move(index: Operand, lanes: int, mask: Value | None) -> None:
+        raw_store(f, f.splat(value, lanes), f.at(to, index, value.type), mask)
+
+    in_vectors(f, value.type, count, move)
 
 
 def copy_kernel(own: dtype, count: int, zeros: bool = False) -> Kernel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from facula.base import dtypes
+from facula.engines.native import ir
 from facula.engines.native.ir import Function, Value
 from facula.engines.native.kernel import STATUS, Kernel, Lowered, Piece, given, result
 from facula.engines.native.structured import common
@@ -64,7 +65,7 @@ class Rows:
 
     def at(self, f: Function, pointers, status: Value, position, skip: str) -> Value:
         """The number of the row at a position; a bad index is reported and leads to ``skip``."""
-        found = None
+        found = ir.constant("i64", 0)
         plain = common.broadcast_strides(self.lead, self.lead)
         coordinates = None
         for i, spec in enumerate(self.indices):
@@ -74,7 +75,7 @@ class Rows:
                 place = common.affine(f, list(zip(coordinates, self.strides[i])))
             index = common.index_load(f, spec.dtype, pointers[i], place)
             common.checked(f, status, index, self.sizes[i], skip)
-            found = index if found is None else f.add(f.mul(found, self.sizes[i]), index)
+            found = index if i == 0 else f.add(f.mul(found, self.sizes[i]), index)
         return found
 
 

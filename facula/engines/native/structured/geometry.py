@@ -7,7 +7,6 @@ from itertools import product
 from math import prod
 
 from facula.base.dtypes import dtype
-from facula.engines.native import ir
 from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.scalars import types
 from facula.engines.native.structured import common

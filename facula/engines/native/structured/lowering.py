@@ -8,7 +8,14 @@ from typing import Any
 from facula.base import dtypes
 from facula.engines.native.kernel import Lowered, Piece, given, result
 from facula.engines.native.structured import (
-    extremes, gathers, max_pool_grad, moves, scans, scatters, sorting, windows,
+    extremes,
+    gathers,
+    max_pool_grad,
+    moves,
+    scans,
+    scatters,
+    sorting,
+    windows,
 )  # fmt: skip
 
 Make = Callable[..., Any]
@@ -19,7 +26,9 @@ def _one_kernel(make: Make) -> Make:
 
     def lowered(params, specs, out) -> Lowered | None:
         kernel = make(params, specs[0])
-        return kernel and Lowered([Piece(kernel, (given(0), result()), (1,))])
+        if kernel is None:
+            return None
+        return Lowered([Piece(kernel, (given(0), result()), (1,))])
 
     return lowered
 
@@ -80,4 +89,6 @@ def lower_max_pool_grad(params: dict, x, g, relu: bool) -> Lowered | None:
     if x.dtype is not g.dtype or x.dtype.category != dtypes.FLOAT:
         return None
     kernel = max_pool_grad.max_pool_grad(params, x, relu)
-    return kernel and Lowered([Piece(kernel, (given(0), given(1), result()), (2,))])
+    if kernel is None:
+        return None
+    return Lowered([Piece(kernel, (given(0), given(1), result()), (2,))])

@@ -6,6 +6,7 @@ where windows overlap, a plane is zeroed and g is added at the maxima, in the or
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 
 from facula.base import dtypes
@@ -16,10 +17,20 @@ from facula.engines.native.kernel import Kernel
 from facula.engines.native.scalars import types
 from facula.engines.native.structured import common, elements
 from facula.engines.native.structured.geometry import (
-    SHUFFLED, UNROLLED, Geometry, Row, geometry, mask_of, vectors,
+    SHUFFLED,
+    UNROLLED,
+    Geometry,
+    Row,
+    geometry,
+    mask_of,
+    vectors,
 )  # fmt: skip
 from facula.engines.native.structured.windows import (
-    Windows, argmax_vector, better, first_inside, store_interleaved,
+    Windows,
+    argmax_vector,
+    better,
+    first_inside,
+    store_interleaved,
 )  # fmt: skip
 
 
@@ -84,7 +95,7 @@ def _vector_apart(f, g: Geometry, own, pointers, at, grad, first, lanes, relu) -
     which = _which(f, g, own, windows) if value.name[0] == "%" else None
     zero = ir.constant(value.type, 0)
 
-    def write(row: Row, start, number: int) -> None:
+    def write(number: int, row: Row, start) -> None:
         shares = [zero] * g.stride[-1]
         for k in range(g.kernel[-1] if which else 0):
             hit = f.compare("icmp eq", which, number + k)
@@ -99,7 +110,7 @@ def _vector_apart(f, g: Geometry, own, pointers, at, grad, first, lanes, relu) -
         )
 
     for number, place in enumerate(windows.places()):
-        windows.at_row(place, lambda row, start, n=number: write(row, start, n * g.kernel[-1]))
+        windows.at_row(place, partial(write, number * g.kernel[-1]))
 
 
 def _which(f: Function, g: Geometry, own: dtype, windows: Windows) -> Value:

@@ -1,4 +1,4 @@
-"""Movement that no view describes: windows with starts at run time, updates, pad, concat, bitcast."""
+"""Movement that no view describes: windows that start anywhere, updates, pad, concat, bitcast."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from math import prod
 
 from facula.base import dtypes
 from facula.engines.native import ir
-from facula.engines.native.ir import Function, Value
+from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.kernel import Kernel, Lowered, Piece, given, result
 from facula.engines.native.structured import common
-from facula.engines.native.structured.boxes import Box, box_kernel, fill_run
+from facula.engines.native.structured.boxes import Box, box_kernel
 from facula.engines.native.structured.scatters import fresh
 
 # Windows that start where operands say -----------------------------------------------------------
@@ -145,11 +145,11 @@ def _pad_kernel(params, x, out) -> Kernel:
             terms.append((place, inner[1] * prod(outer_x[i + 1 :])))
         with f.when(held):
             source = f.at(pointers[0], common.affine(f, terms), element)
-            fill_run(f, value, inner[0], to)
+            common.fill_run(f, value, inner[0], to)
             common.copy_run(f, element, inner[1], source, f.at(to, inner[0], element))
-            fill_run(f, value, inner[2], f.at(to, inner[0] + inner[1], element))
+            common.fill_run(f, value, inner[2], f.at(to, inner[0] + inner[1], element))
         with f.when(f.op("xor", held, True)):
-            fill_run(f, value, sum(inner), to)
+            common.fill_run(f, value, sum(inner), to)
 
     key = (element, x.shape, tuple(low), tuple(high))
     units = prod(outer) if sum(inner) else 0
@@ -167,7 +167,7 @@ def concat(params, specs, out) -> Lowered | None:
     total = sum(runs)
     equal = runs.count(runs[0]) == count
 
-    def one(f: Function, row, which, run, offset) -> None:
+    def one(f: Function, row, which: Operand, run: Operand, offset) -> None:
         source = f.load("ptr", f.at(f.arguments[0], which, "ptr"))
         source = f.at(source, common.affine(f, [(row, 1)]) if equal else f.mul(row, run), element)
         result_ = f.load("ptr", f.at(f.arguments[0], count, "ptr"))
@@ -175,20 +175,20 @@ def concat(params, specs, out) -> Lowered | None:
 
     def body(f: Function, pointers, unit) -> None:
         if equal:
-            row, which = common.unravel(f, unit, (outer, count))
+            row, operand = common.unravel(f, unit, (outer, count))
             offset = f.mul(unit, runs[0])
-            one(f, common.affine(f, [(row, runs[0])]), f.typed(which, "i64"), runs[0], offset)
+            one(f, common.affine(f, [(row, runs[0])]), operand, runs[0], offset)
             return
         start = f.mul(unit, total)
         if count <= 4:
-            for i, run in enumerate(runs):
-                one(f, unit, i, run, f.add(start, sum(runs[:i])))
+            for which in range(count):
+                one(f, unit, which, runs[which], f.add(start, sum(runs[:which])))
             return
         sizes = f.table(f"{f.name}.runs", "i64", runs)
         starts = f.table(f"{f.name}.starts", "i64", [sum(runs[:i]) for i in range(count)])
         with f.loop(0, count) as i:
-            run, offset = (f.load("i64", f.at(t, i, "i64")) for t in (sizes, starts))
-            one(f, unit, i, run, f.add(start, offset))
+            offset = f.load("i64", f.at(starts, i, "i64"))
+            one(f, unit, i, f.load("i64", f.at(sizes, i, "i64")), f.add(start, offset))
 
     units = (outer * count if equal else outer) if total else 0
     run_ns = 3.0 + total / count * out.dtype.numpy.itemsize / 20

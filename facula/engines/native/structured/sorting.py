@@ -7,10 +7,9 @@ few, otherwise by radix, a byte at a time from the lowest.
 
 from __future__ import annotations
 
-from facula.base import dtypes
 from facula.base.dtypes import dtype
 from facula.engines.native import ir
-from facula.engines.native.ir import Function, Value
+from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.kernel import Kernel, Lowered, Piece, given, result, temporary
 from facula.engines.native.scalars import types
 from facula.engines.native.structured import common, elements
@@ -142,15 +141,15 @@ def _radix(f: Function, entries: _Entries, row: Value, entry) -> Value:
     counts = f.array("i32", 256 * passes)
     common.copy_run(f, "i32", 256 * passes, None, counts)
 
-    def digit(word: Value, p) -> Value:
+    def digit(word: Value, p: Operand) -> Value:
         shift = common.affine(f, [(p, 8)], entries.shift)
         return f.op("and", f.op("lshr", word, shift), 255)
 
     with f.loop(0, n) as i:
         now = entry(i)
         entries.put(f, row, i, now)
-        for p in range(passes):
-            place = f.at(counts, f.add(digit(now[0], p), 256 * p), "i32")
+        for number in range(passes):
+            place = f.at(counts, f.add(digit(now[0], number), 256 * number), "i32")
             f.store(f.op("add", f.load("i32", place), 1), place)
     source = f.variable("ptr", row)
     target = f.variable("ptr", f.at(row, n * entries.words, "i64"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 
@@ -14,10 +15,18 @@ from facula.engines.native.kernel import Kernel
 from facula.engines.native.scalars import types
 from facula.engines.native.structured import common, elements
 from facula.engines.native.structured.geometry import (
-    SHUFFLED, UNROLLED, Geometry, Row, geometry, mask_of, vectors, within,
+    SHUFFLED,
+    UNROLLED,
+    Geometry,
+    Row,
+    geometry,
+    mask_of,
+    vectors,
+    within,
 )  # fmt: skip
 
-Visit = Callable[[Value, "Operand", "Operand"], None]
+Place = Sequence[Operand]
+Visit = Callable[[Value, Place, Operand], None]
 
 
 class Windows:
@@ -32,7 +41,7 @@ class Windows:
         f, g = self.f, self.g
         unrolled = prod(g.kernel) <= UNROLLED
 
-        def columns(row: Row, place) -> None:
+        def columns(place: Place, row: Row, start: Operand) -> None:
             if unrolled:
                 for k in range(g.kernel[-1]):
                     body(row.at(k * g.dilation[-1]), place, k)
@@ -42,17 +51,17 @@ class Windows:
 
         if unrolled:
             for place in self.places():
-                self.at_row(place, lambda row, start, place=place: columns(row, place))
+                self.at_row(place, partial(columns, place))
             return
         with f.loop(0, prod(g.kernel[:-1])) as flat:
-            place = common.unravel(f, flat, g.kernel[:-1])
-            self.at_row(place, lambda row, start: columns(row, place))
+            at = common.unravel(f, flat, g.kernel[:-1])
+            self.at_row(at, partial(columns, at))
 
     def places(self) -> list[tuple[int, ...]]:
         """The kernel's rows, in order."""
         return list(product(*map(range, self.g.kernel[:-1])))
 
-    def at_row(self, place, body: Callable[[Row, Operand], None]) -> None:
+    def at_row(self, place: Place, body: Callable[[Row, Operand], None]) -> None:
         """``body(row of the input, its first element's number)`` unless the row is outside."""
         f, g = self.f, self.g
         rows = [self.input_row(axis, k) for axis, k in enumerate(place)]
@@ -154,8 +163,8 @@ def better(f: Function, own: dtype, value: Value, best: Value) -> Value:
 
 def first_inside(f: Function, start: Operand, dilation: int) -> Operand:
     """The kernel position, along one axis, of the first element that is not before the input."""
-    if isinstance(start, int):
-        return max(0, -(-(-start) // dilation))
+    if not isinstance(start, Value):
+        return max(0, -(int(start) // dilation))
     # ceil(-start / dilation), and 0 where start is not negative
     before = f.op("sub", ir.constant(start.type, dilation - 1), start)
     before = f.intrinsic("smax", before, ir.constant(start.type, 0))

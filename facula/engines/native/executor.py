@@ -100,7 +100,8 @@ class Executor:
     def run(self, inputs: list[Any], outputs: list[np.ndarray]) -> int:
         """Run the plan: 0, or the number (from 1) of the step that found a bad index.
 
-        Raises TypeError for an item that cannot be what the plan expects.
+        Raises TypeError for an item that cannot be what the plan expects, OverflowError for an int
+        of more than 64 bits.
         """
         code = self._call(inputs, outputs)
         return code if code >= 0 else self._run_again(code, inputs, outputs)
@@ -134,11 +135,15 @@ class Executor:
 
     def _run_again(self, code: int, inputs: list[Any], outputs: list[np.ndarray]) -> int:
         """Removes what kept the plan from running, and runs it."""
+        mended = False
         while code < 0:
             if code == NO_POOL:
                 threads.pool().start()
             elif code == REFUSED:
+                if mended:
+                    raise RuntimeError("native code refused what the plan expects")
                 inputs, outputs = self._mended(inputs, outputs), list(outputs)
+                mended = True
             else:
                 time.sleep(20e-6)  # another thread runs it just now
             code = self._call(inputs, outputs)
@@ -203,8 +208,11 @@ def _is_plain(item: Any, wanted: Expected) -> bool:
 
 def _mend(number: int, item: Any, wanted: Expected) -> Any:
     try:
-        if not isinstance(wanted, tuple):
-            return wanted(item)
+        if wanted is float:
+            return float(item)
+        if wanted is int:
+            return int(np.int64(int(item)))  # raises OverflowError
+        assert isinstance(wanted, tuple)
         plain = np.empty(np.shape(item), wanted[0])
         if plain.size == wanted[1]:
             np.copyto(plain, item, casting="equiv")

@@ -19,10 +19,9 @@ def _text(lanes: int) -> str:
     phis, body = [], []
     for i in range(CHAINS):
         phis.append(f"  %a{i} = phi {vector} [<{ramp}>, %entry], [%b{i}, %loop]")
-        body.append(
-            f"  %b{i} = call {vector} @fma({vector} %a{i}, {vector} <{near_one}>, {vector} <{ramp}>)"
-        )
-    total = ["  %t0 = fadd " + f"{vector} %b0, %b1"]
+        operands = f"{vector} %a{i}, {vector} <{near_one}>, {vector} <{ramp}>"
+        body.append(f"  %b{i} = call {vector} @llvm.fma.v{lanes}f32({operands})")
+    total = [f"  %t0 = fadd {vector} %b0, %b1"]
     total += [f"  %t{i} = fadd {vector} %t{i - 1}, %b{i + 1}" for i in range(1, CHAINS - 1)]
     lines = [
         "define float @peak(i64 %steps) {",
@@ -42,7 +41,7 @@ def _text(lanes: int) -> str:
         "}",
         f"declare {vector} @llvm.fma.v{lanes}f32({vector}, {vector}, {vector})",
     ]
-    return "\n".join(lines).replace("@fma(", f"@llvm.fma.v{lanes}f32(")
+    return "\n".join(lines)
 
 
 def _compiled(lanes: int):

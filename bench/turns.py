@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
+import math
 import os
 import select
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from libraries import BASE, LIBRARIES, OURS, PEER_FILES, can_build, python_of
+from libraries import BASE, LIBRARIES, OURS, can_build, python_of
 
 HERE = Path(__file__).resolve().parent
 
@@ -87,125 +89,147 @@ class Player:
 
 
 def environment(folder: str) -> dict[str, str]:
-    """Environment of a worker: the checkout first, a disk cache of its own unless one is given."""
+    """Environment of a worker: the checkout first, a disk cache of its own."""
     path = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
     return {
-        "FACULA_CACHE": str(Path(folder) / "cache"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "JAX_PLATFORMS": "cpu",
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "FACULA_CACHE": str(Path(folder) / "cache"),
+        "TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "inductor"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_PLATFORMS": "cpu",
     }
 
 
-def distance(found: list[list[float]], want: list[list[float]]) -> float:
-    """Largest difference of two results, relative to the size of the step's result."""
+def distance(found: list[list[list[float]]], want: list[list[list[float]]]) -> float:
+    """Largest difference of two libraries' digests, relative to the size of the array.
+
+    Digests are lists by step, array and number; infinite where they have not the same form.
+    """
+    if [list(map(len, step)) for step in found] != [list(map(len, step)) for step in want]:
+        return math.inf
     worst = 0.0
-    for ours, theirs in zip(found, want, strict=True):
-        if len(ours) != len(theirs):
-            return float("inf")
+    for ours, theirs in zip(itertools.chain(*found), itertools.chain(*want)):
         scale = max([abs(x) for x in theirs], default=0.0) or 1.0
-        for a, b in zip(ours, theirs, strict=True):
+        for a, b in zip(ours, theirs):
             error = abs(a - b) / scale
-            worst = max(worst, error if error == error else float("inf"))
+            worst = max(worst, math.inf if math.isnan(error) else error)
     return worst
+
+
+class Match:
+    """One row: its players, what was found about each, and why some dropped out."""
+
+    def __init__(self, row, effort: Effort, folder: str):
+        self._row, self._effort, self._folder = row, effort, folder
+        self._players: dict[str, Player] = {}
+        self.found: dict[str, dict] = {}
+        self.notes: dict[str, str] = {}
+
+    def each(self, action: Callable[[str, Player], dict | None]) -> None:
+        """Apply ``action`` to every player and keep what it returns; who fails drops out."""
+        for name, player in list(self._players.items()):
+            try:
+                self.found[name].update(action(name, player) or {})
+            except Failed as why:
+                self.drop(name, str(why))
+
+    def drop(self, name: str, why: str) -> None:
+        self.notes[name] = why
+        self._players.pop(name).end()
+        self.found.pop(name, None)
+
+    def start(self, names: Sequence[str], pythons: Sequence[str]) -> None:
+        """Start the processes; facula's first: it writes what the others begin with."""
+        start = str(Path(self._folder) / "start.npz") if self._row.peer else ""
+        for name in names:
+            python = python_of(name, pythons)
+            if python is None:
+                continue
+            player = Player(name, self._row.name, start, python, self._folder, self._effort.limit)
+            self._players[name], self.found[name] = player, {}
+            if name == OURS:
+                self.each(lambda _, player: player.answer())
+        for name in [name for name in self._players if name != OURS]:  # they import side by side
+            try:
+                self.found[name].update(self._players[name].answer())
+            except Failed as why:
+                self.drop(name, str(why))
+        self.each(lambda _, player: player.ask("check", self._row.checks))
+
+    def compare(self) -> None:
+        """Outputs before times: a library whose results differ is not timed."""
+        base = BASE if BASE in self._players else OURS
+        for name in [n for n in self._players if n != base and base in self._players]:
+            error = distance(self.found[name]["values"], self.found[base]["values"])
+            if error > self._row.tolerance:
+                why = f"results differ from {base}'s by {error:.1e} (at most {self._row.tolerance})"
+                self.drop(name, why)
+            else:
+                self.found[name]["distance"] = error
+
+    def play(self) -> None:
+        """The libraries take turns, all of them as many, so that ratios are of neighbours."""
+        effort, row, plan = self._effort, self._row, {}
+
+        def warm(name, player):
+            # Six steps: capture and tiers have made up their minds by then.
+            taken = player.ask("warm", effort.turn * 2, row.steps or 6)["step"]
+            steps = row.steps or max(1, int(effort.turn / taken))
+            lead = 0 if row.steps or steps == 1 else 1 + steps // 20
+            plan[name] = (lead, steps)
+            return {"turns": [], "rounds": int(effort.budget / (taken * steps))}
+
+        def turn(name, player):
+            time.sleep(effort.settle)
+            self.found[name]["turns"].append(player.ask("turn", *plan[name])["seconds"])
+
+        self.each(warm)
+        affordable = [self.found[name].pop("rounds") for name in self._players]
+        for _ in range(max(3, min([effort.rounds, *affordable]))):
+            self.each(turn)
+        self.each(lambda _, player: player.ask("memory"))
+
+    def flops(self) -> float | None:
+        """Stated by the row, or counted by PyTorch."""
+        if self._row.flops is not None or BASE not in self._players:
+            return self._row.flops
+        try:
+            return self._players[BASE].ask("flops")["flops"]
+        except Failed:
+            return None
+
+    def end(self) -> None:
+        for player in self._players.values():
+            player.end()
 
 
 def measure(row, names: Sequence[str], pythons: Sequence[str], effort: Effort) -> dict:
     """A row's figures: {"libraries": {name: {...}}, "flops", "notes"}."""
-    notes: dict[str, str] = {}
-    found: dict[str, dict] = {}
-    names = [n for n in LIBRARIES if n in names and can_build(n, row)]
+    names = [name for name in LIBRARIES if name in names and can_build(name, row)]
     with tempfile.TemporaryDirectory(prefix="facula-bench-") as folder:
-        players: dict[str, Player] = {}
+        match = Match(row, effort, folder)
         try:
-            for name in names:
-                python = python_of(name, pythons)
-                if python is None:
-                    continue
-                try:
-                    players[name] = _ready(row, name, python, folder, effort, found)
-                except Failed as why:
-                    notes[name] = str(why)
-            _compare(row, players, found, notes)
-            flops = row.flops
-            _turns(row, players, found, notes, effort)
-            for name, player in list(players.items()):
-                found[name].update(player.ask("memory"))
-                if name == BASE and flops is None:
-                    with contextlib.suppress(Failed):
-                        flops = player.ask("flops")["flops"]
+            match.start(names, pythons)
+            match.compare()
+            match.play()
+            flops = match.flops()
         finally:
-            for player in players.values():
-                player.end()
-    _ratios(found)
-    timed = {name: facts for name, facts in found.items() if "seconds" in facts}
-    return {"libraries": timed, "flops": flops, "notes": notes}
+            match.end()
+    found = {name: _summary(facts, match.found.get(BASE)) for name, facts in match.found.items()}
+    return {"libraries": found, "flops": flops, "notes": match.notes}
 
 
-def _ready(row, name: str, python: str, folder: str, effort: Effort, found) -> Player:
-    """A library's process, after its first steps."""
-    start = str(Path(folder) / "start.npz") if row.peer else ""
-    if name in PEER_FILES and not Path(start).exists():
-        raise Failed("facula did not get as far as the initial weights")
-    player = Player(name, row.name, start, python, folder, effort.limit)
-    facts = player.answer()
-    facts.update(player.ask("check", row.checks))
-    found[name] = facts
-    return player
-
-
-def _compare(row, players: dict[str, Player], found, notes) -> None:
-    """Outputs before times: a library whose results differ is not timed."""
-    base = BASE if BASE in players else OURS
-    if base not in players:
-        return
-    for name in [n for n in players if n != base]:
-        error = distance(found[name]["values"], found[base]["values"])
-        found[name]["distance"] = error
-        if error > row.tolerance:
-            notes[name] = f"results differ from {base}'s by {error:.1e} (at most {row.tolerance})"
-            players.pop(name).end()
-
-
-def _turns(row, players: dict[str, Player], found, notes, effort: Effort) -> None:
-    """The libraries take turns; one that fails drops out."""
-    plan = {}
-    for name, player in list(players.items()):
-        try:
-            # Six steps: capture and tiers have made up their minds by then.
-            taken = player.ask("warm", effort.turn * 2, row.steps or 6)["step"]
-        except Failed as why:
-            notes[name] = str(why)
-            del players[name]
-            continue
-        steps = row.steps or max(1, int(effort.turn / taken))
-        lead = 0 if row.steps or steps == 1 else 1 + steps // 20
-        rounds = max(3, min(effort.rounds, int(effort.budget / (taken * steps))))
-        plan[name] = (lead, steps, rounds)
-        found[name]["turns"] = []
-    # Everyone plays as many rounds, so that ratios are of neighbours in time.
-    for _ in range(min([rounds for *_, rounds in plan.values()], default=0)):
-        for name, player in list(players.items()):
-            lead, steps, _ = plan[name]
-            time.sleep(effort.settle)
-            try:
-                found[name]["turns"].append(player.ask("turn", lead, steps)["seconds"])
-            except Failed as why:
-                notes[name] = str(why)
-                del players[name], found[name]["turns"]
-
-
-def _ratios(found: dict[str, dict]) -> None:
-    """Medians, and the median of PyTorch's time over each library's in the same round."""
-    base = found.get(BASE, {}).get("turns")
-    for facts in found.values():
-        turns = facts.pop("turns", None)
-        facts["first"] = facts["build"] + facts.pop("times")[0]
-        facts.pop("values")
-        if not turns:
-            continue
-        facts["seconds"] = statistics.median(turns)
-        facts["spread"] = (max(turns) - min(turns)) / facts["seconds"]
-        if base:
-            facts["ratio"] = statistics.median([a / b for a, b in zip(base, turns)])
+def _summary(facts: dict, base: dict | None) -> dict:
+    """Median of the turns, and the median of PyTorch's time over ours in the same round."""
+    turns = facts["turns"]
+    middle = statistics.median(turns)
+    found = {
+        "seconds": middle,
+        "spread": (max(turns) - min(turns)) / middle,
+        "memory": facts["memory"],
+        "distance": facts.get("distance", 0.0),
+    }
+    if base:
+        found["ratio"] = statistics.median([a / b for a, b in zip(base["turns"], turns)])
+    return found

@@ -19,16 +19,16 @@ from collections.abc import Callable
 import numpy as np
 
 
-def digest(result) -> list[float]:
-    """A few numbers that stand for a result: its norm and projections on fixed directions."""
+def digest(result) -> list[list[float]]:
+    """A few numbers for each array of a result: its norm, and projections on fixed directions."""
     if isinstance(result, tuple | list):
-        return [number for part in result for number in digest(part)]
+        return [numbers for part in result for numbers in digest(part)]
     values = np.asarray(result, np.float64).ravel()
     if values.size <= 8:
-        return values.tolist()
+        return [values.tolist()]
     directions = np.random.default_rng(0).standard_normal((3, values.size))
     scale = 1 / math.sqrt(values.size)
-    return [float(np.linalg.norm(values) * scale), *(directions @ values * scale).tolist()]
+    return [[float(np.linalg.norm(values) * scale), *(directions @ values * scale).tolist()]]
 
 
 def memory() -> float:

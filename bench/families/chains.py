@@ -6,6 +6,8 @@ peers that speak another language build the same network with the same weights.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from rows import Row
 
 from families.training import classified, training
@@ -64,7 +66,7 @@ def _lenet_row(batch: int, **goals) -> Row:
 
 def _mlp(t, widths: tuple[int, ...], last: tuple = ()):
     layers = []
-    for i, (a, b) in enumerate(zip(widths, widths[1:])):
+    for i, (a, b) in enumerate(pairwise(widths)):
         layers += [t.nn.ReLU()] if i else []
         layers.append(t.nn.Linear(a, b))
     return t.nn.Sequential(*layers, *last)

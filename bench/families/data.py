@@ -49,8 +49,8 @@ def _build_mnist(kit):
         labels_seen, last = 0, None
         for images, labels in loader:
             labels_seen += int(labels[0])
-            last = images
-        return labels_seen, last.numpy()
+            last = images.numpy()  # every batch is wanted, not only promised
+        return labels_seen, last
 
     return epoch
 
@@ -67,10 +67,10 @@ def _build_cifar(kit):
         labels_seen, last = 0, None
         for count, (images, labels) in enumerate(loader):
             labels_seen += int(labels[0])
-            last = images
+            last = images.numpy()  # every batch is wanted, not only promised
             if count == CIFAR_BATCHES:
                 break
-        return labels_seen, last.numpy()
+        return labels_seen, last
 
     return batches
 

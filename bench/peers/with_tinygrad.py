@@ -17,7 +17,7 @@ LOSSES = {
 
 def chain(parameters, batches, layers, loss, optimizer, lr, momentum=0.0):
     """Layers in a row."""
-    weights = [Tensor(np.array(p), requires_grad=True).realize() for p in parameters]
+    weights = [Tensor(np.array(p)).realize() for p in parameters]
     update = SGD(weights, lr=lr, momentum=momentum)
 
     def forward(x):

@@ -14,13 +14,16 @@ from facula.base import dtypes
 from facula.base.flags import flags
 from facula.replay import trees
 from facula.replay.errors import CaptureError
-from facula.replay.outcome import Outcome, same_buffer
+from facula.replay.outcome import Outcome
 from facula.replay.recording import Recording
-from facula.replay.replay import Replay, difference
+from facula.replay.replay import PLAIN, Replay, difference
 from facula.replay.world import Cell
 from facula.runtime.recorder import recorder
 
 _TRIES = 6  # calls after which two in a row should have been the same program
+_KEPT = (
+    "A replay could not renew it: return it, or write it into a tensor made outside with copy_()"
+)
 _WAYS = 64  # programs one function may have
 
 
@@ -59,15 +62,16 @@ class Captured:
             key.append(tuple(kwargs))
             for argument in kwargs.values():
                 trees.enter(argument, key, leaves)
-        if len(leaves) > 1:
+        if len(leaves) > 1 and len({*map(id, leaves)}) != len(leaves):
             known = {id(leaf): i for i, leaf in enumerate(leaves)}
-            if len(known) != len(leaves):
-                key.append(tuple([known[id(leaf)] for leaf in leaves]))
+            key.append(tuple([known[id(leaf)] for leaf in leaves]))
         found = tuple(key)
         if recorder.capture is None and not flags.eager:
             for replay in self._replays.get(found, ()):
                 if replay.fits(leaves):
                     done = replay.run(leaves)
+                    if done is PLAIN:
+                        return self.__wrapped__(*args, **kwargs)
                     if done is not None:
                         return done[0]
         return self._call(found, leaves, args, kwargs)
@@ -101,6 +105,7 @@ class Captured:
                 recording.abandon()
             raise
         del result
+        outcome.find_left_over()
         outcome.run()
         outcome.check_draws()
         outcome.check()
@@ -112,24 +117,32 @@ class Captured:
         """Compare with earlier calls: a program seen twice is what the function does."""
         for cell in outcome.found:
             self._cells[cell.key()] = cell
-        for replay in self._replays.get(key, ()):
-            if difference(replay.outcome, outcome) is None:
-                replay.widen(outcome)
-                return
-        key, found_key = (key, outcome.situation()), key
-        last = self._last.get(key)
-        self._last[key] = outcome
-        self._tries[key] = self._tries.get(key, 0) + 1
-        if outcome.found or last is None:
-            differs = "it keeps finding other tensors to read"
-        else:
-            found = difference(last, outcome)
+        replays = self._replays.get(key, [])
+        if not outcome.kept:
+            for replay in replays:
+                if difference(replay.outcome, outcome) is None:
+                    replay.widen(outcome)
+                    return
+        if len(self._last) > _WAYS:
+            self._last.clear()
+        # Calls with the same floats are told apart from those with any floats: Python may
+        # compute with them, and then each has a program of its own.
+        situation = key, outcome.situation()
+        exact = (*situation, tuple(outcome.float_values.values()))
+        differs = ""
+        for place in dict.fromkeys((exact, situation)):
+            last = self._last.get(place)
+            found = _why_not(last, outcome)
             if found is None:
-                del self._last[key], self._tries[key]
-                self._keep(found_key, leaves, last, outcome)
+                for seen in (self._last, self._tries):
+                    seen.clear()
+                self._keep(key, leaves, last, outcome)
                 return
-            differs = found
-        if self._tries[key] > _TRIES:
+            differs = found if last is not None or not differs else differs
+            self._last[place] = outcome
+        self._tries[situation] = self._tries.get(situation, 0) + 1
+        most = _TRIES * 4 if outcome.float_values else _TRIES
+        if self._tries[situation] > most or (outcome.kept and differs.endswith(_KEPT)):
             raise CaptureError(f"the function cannot be captured: {differs}")
 
     def _keep(self, key: tuple, leaves: list, last: Outcome, outcome: Outcome) -> None:
@@ -143,6 +156,16 @@ class Captured:
                 "further ones run uncaptured",
                 stacklevel=5,
             )
+
+
+def _why_not(last: Outcome | None, outcome: Outcome) -> str | None:
+    """None if two calls in a row were one program; else what is in the way."""
+    if outcome.kept:
+        again = last is not None and last.kept
+        return f"it keeps {outcome.kept}. {_KEPT if again else ''}"
+    if outcome.found or last is None or last.kept:
+        return "it keeps finding other tensors to read"
+    return difference(last, outcome)
 
 
 def _with_tokens(recording: Recording, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -165,7 +188,7 @@ def capture(function: Callable | None = None) -> Any:
 
     What only Python can see is done while capturing, never in a replay: printing, counting,
     appending to lists. Reading a value (``item()``) raises CaptureError with the line. Results have
-    no gradient function. Numbers that are neither arguments nor an optimizer's are kept as they are.
+    no gradient function. Numbers that are neither arguments nor an optimizer's stay as they were.
 
     >>> import facula as torch
     >>> w = torch.zeros(1, requires_grad=True)

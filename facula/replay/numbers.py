@@ -15,7 +15,7 @@ class StepNumbers:
     """The numbers that one update of one group of parameters takes, in order."""
 
     __slots__ = (
-        "_caught", "_options", "_plan", "_plans", "cohort", "count", "group", "numbers",
+        "_caught", "_options", "_plan", "_plans", "_sizes", "cohort", "count", "group", "numbers",
         "optimizer", "places", "structure",
     )  # fmt: skip
 
@@ -29,8 +29,9 @@ class StepNumbers:
         self.count = len(numbers)
         self._plans = optimizer._plans
         self._plan = optimizer._plans[id(group)]
-        self._options: dict[str, Any] | None = None
+        self._options: list | None = None
         self._caught: tuple | None = None
+        self._sizes = len(optimizer.param_groups), len(group["params"])
 
     def current(self) -> list[float] | None:
         """The numbers of the step to come; None if that step would be another program."""
@@ -38,7 +39,9 @@ class StepNumbers:
         plans = optimizer._plans
         if plans is not self._plans or plans.get(id(group)) is not self._plan:
             return None
-        if self._options is not None and _same_options(group, self._options):
+        if self._sizes != (len(optimizer.param_groups), len(group["params"])):
+            return None
+        if [*group.values()] == self._options:
             return self.numbers
         optimizer.__dict__["_apply"] = self._catch
         try:
@@ -75,21 +78,16 @@ class StepNumbers:
         return (id(self.optimizer), id(self.group), id(self.cohort), tuple(self.places), options)
 
 
-def _plain_options(group: dict) -> dict[str, Any] | None:
-    """A group's options, if all of them are plain values that can be compared."""
-    options = {name: value for name, value in group.items() if name != "params"}
-    for value in options.values():
+def _plain_options(group: dict) -> list | None:
+    """A group's options, if all of them are plain values that can be compared.
+
+    The list of parameters stays in its place; it is equal to itself without a look inside.
+    """
+    for name, value in group.items():
         parts = value if type(value) is tuple else (value,)
-        if any(type(part) not in _PLAIN for part in parts):
+        if name not in ("params", "param_names") and any(type(x) not in _PLAIN for x in parts):
             return None
-    return options
-
-
-def _same_options(group: dict, options: dict) -> bool:
-    for name, value in options.items():
-        if group[name] != value:
-            return False
-    return len(group) == len(options) + 1
+    return list(group.values())
 
 
 def hyperparameters(optimizer) -> list[dict]:

@@ -65,6 +65,7 @@ class Outcome:
         self.canonical = canonical
         self.key = tuple(canonical.key)
         self.inputs: list[Value] = [inputs[i] for i in canonical.order]
+        self._draws = {id(v): i for i, (v, _) in enumerate(recording.drawn)}
         self._input_number = {id(v): i for i, v in enumerate(self.inputs)}
         self._outside = {id(v) for v in inputs}
         self.outputs: dict[int, int] = {}  # position -> number of the output
@@ -102,6 +103,9 @@ class Outcome:
 
     def _source(self, value: Value) -> tuple[str, Any]:
         """Where a value comes from: an output of the plan, an input of it, or neither."""
+        draw = self._draws.get(id(value))
+        if draw is not None:
+            return "draw", draw
         number = self._input_number.get(id(value))
         if number is not None:
             return "in", number
@@ -200,17 +204,16 @@ class Outcome:
         recording = self.recording
         self.kinds: list[tuple[str, Any]] = []
         self.found: list[Cell] = []
-        draws = {id(v): i for i, (v, _) in enumerate(recording.drawn)}
         for value in self.inputs:
             own = id(value)
             if own in recording.arguments:
                 kind: tuple[str, Any] = "argument", recording.arguments[own]
             elif own in recording.read:
-                kind = "memory", recording.read[own]
+                kind = "memory", self.world.cell(recording.read[own])
             elif own in recording.numbers:
                 kind = "number", recording.numbers[own]
-            elif own in draws:
-                kind = "draw", draws[own]
+            elif own in self._draws:
+                kind = "draw", self._draws[own]
             elif id(value.buffer) in recording.floats and value.spec.weak:
                 kind = "float", recording.floats[id(value.buffer)]
             else:
@@ -227,7 +230,22 @@ class Outcome:
         self.found.append(cell)
         return "memory", cell
 
-    # Running, and comparing with another call ------------------------------------------------------
+    # Running, and comparing with another call ----------------------------------------------------
+
+    def find_left_over(self) -> None:
+        """Tensors that the call made and somebody keeps: compute them, too, this time."""
+        left_over = _left_over(self)
+        if left_over:
+            gc.collect()  # reference cycles may have kept what is not needed
+            left_over = _left_over(self)
+        self.kept = None
+        for tensor in left_over:
+            self._source(tensor._value)
+            self.kept = f"a tensor of shape {tuple(tensor._value.spec.shape)}"
+        if left_over:
+            tensor = left_over.pop()
+            left_over.clear()
+            self.kept += f" that it does not return ({_holder(tensor)})"
 
     def run(self) -> list:
         """Compute what the call left behind; returns the outputs of the plan."""
@@ -273,23 +291,14 @@ class Outcome:
             if found.kind == "out":
                 position = next(p for p, n in self.outputs.items() if n == found.what)
                 return wrap(self._keep[self._before[position]])
+            if found.kind == "draw":
+                return wrap(self.recording.drawn[found.what][0])
             return wrap(self.inputs[found.what] if found.kind == "in" else found.what)
 
         self.given = trees.rebuild(self.result, leaf)
 
     def check(self) -> None:
         """Refuse what a replay would leave out."""
-        left_over = _left_over(self)
-        if left_over:
-            gc.collect()  # reference cycles may have kept what is not needed
-            left_over = _left_over(self)
-        if left_over:
-            kept = left_over[0]
-            raise CaptureError(
-                f"the captured function keeps a tensor of shape {tuple(kept._value.spec.shape)} "
-                f"that it does not return ({_holder(kept)}). A replay could not renew it: return "
-                "it, or write it into a tensor made outside with copy_()"
-            )
         optimizers = self.recording.optimizers
         if list(map(hyperparameters, optimizers)) != self.recording.options:
             raise CaptureError(
@@ -312,6 +321,16 @@ class Outcome:
         place = self.lines[number] if 0 <= number < len(self.lines) else None
         return str(Line(place)) if place else "an unknown line"
 
+    def _name(self, cell: Cell) -> tuple:
+        for i, storage in self.argument_storages.items():
+            if cell.storage is storage:
+                return "argument", i
+        return cell.key()
+
+    def _tensor_name(self, handle: TensorBase) -> tuple:
+        i = self.argument_handles.get(id(handle))
+        return ("tensor", id(handle)) if i is None else ("argument", i)
+
     def situation(self) -> tuple:
         """What decides which program a call is, besides its arguments."""
         modules = self.recording.modules.values()
@@ -327,15 +346,15 @@ class Outcome:
             if kind == "constant":
                 kinds.append(kind)
             else:
-                kinds.append((kind, what.key() if kind == "memory" else what))
+                kinds.append((kind, self._name(what) if kind == "memory" else what))
         leaves: list = []
         trees.rebuild(self.result, lambda leaf: leaves.append(leaf.signature()))
         return (
             self.key,
             tuple(kinds),
             tuple(self.outputs),
-            tuple([(cell.key(), source[0]) for cell, source in self.written]),
-            tuple([(id(h), source is None) for h, source in self.gradients]),
+            tuple([(self._name(cell), source[0]) for cell, source in self.written]),
+            tuple([(self._tensor_name(h), source is None) for h, source in self.gradients]),
             self.structure,
             tuple(leaves),
             self.situation(),
@@ -355,14 +374,14 @@ def same_buffer(a: Any, b: Any) -> bool:
 
 def _holder(tensor: TensorBase) -> str:
     """Who refers to a tensor, in words."""
-    for holder in gc.get_referrers(tensor):
+    holders = gc.get_referrers(tensor)
+    for holder in holders:
         if isinstance(holder, dict):
             name = next((n for n, x in holder.items() if x is tensor), None)
             if name is not None:
                 return f"it is kept under the name {name!r}"
-        if type(holder) is list and len(holder) < 1000:
-            return "it is kept in a list"
-    return "some object refers to it"
+    in_list = any(type(holder) is list for holder in holders)
+    return "it is kept in a list" if in_list else "some object refers to it"
 
 
 def _tensors_in(result: Any) -> list[TensorBase]:

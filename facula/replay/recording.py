@@ -24,6 +24,7 @@ from facula.runtime.recorder import NEW_INPUT, compute, recorder
 from facula.runtime.value import Value
 
 _WAIT_SECONDS = 30.0
+_FEW = 64  # elements that Python compares faster than NumPy
 
 
 class Hidden:
@@ -58,6 +59,29 @@ class Lent:
         storage.version += 1
 
 
+def _is_view(leaf: Any) -> bool:
+    return isinstance(leaf, TensorBase) and leaf._alias is not None and bool(leaf._alias.chain)
+
+
+def outlier(buffer: Any, low: int, high: int, besides: int | None) -> int | None:
+    """An element of an index that is not in the range (and not ``besides``); None if there is none.
+
+    Most indices are few and right, so the first look is cheap.
+    """
+    array = np.asarray(buffer)
+    if array.size <= _FEW:
+        items = array.ravel().tolist()
+        if not items or (low <= min(items) and max(items) < high):
+            return None
+        bad = [i for i in items if not low <= i < high and i != besides]
+        return bad[0] if bad else None
+    if low <= array.min() and array.max() < high:
+        return None
+    found = array[(array < low) | (array >= high)]
+    found = found if besides is None else found[found != besides]
+    return int(found.flat[0]) if found.size else None
+
+
 class Recording:
     """The call that is being recorded; the recorder and those who draw and step report to it."""
 
@@ -68,7 +92,7 @@ class Recording:
         self.hidden: list[Hidden] = []
         self.lent: list[Lent] = []
         self.arguments: dict[int, int] = {}  # id of a withheld value -> number of the leaf
-        self.read: dict[int, Cell] = {}  # id of a withheld value -> memory
+        self.read: dict[int, TensorBase] = {}  # id of a withheld value -> tensor over its memory
         self.draws: dict[int, Callable] = {}  # id of a value -> what draws it anew
         self.drawn: list[tuple[Value, Callable]] = []
         self.numbers: dict[int, tuple[int, int]] = {}  # id of a value -> (which step, which number)
@@ -91,13 +115,12 @@ class Recording:
             if isinstance(x, TensorBase) and x._alias is not None and not x._alias.chain
         }
         self._tokens()
-        for known in self.cells:
-            cell = known.now()
-            if cell is not None and id(cell.storage) not in roots:
-                self.read[id(self._hide_storage(cell.handle))] = cell
+        views = {id(x): x._buffer() for x in self.leaves if _is_view(x)}
+        recorder.flush()
+        self._hide_world(roots)
         for i, leaf in enumerate(self.leaves):
             if isinstance(leaf, TensorBase):
-                self._hide_argument(i, leaf)
+                self._hide_argument(i, leaf, views.get(id(leaf)))
         self._hooks_seen = hooks_seen[0]
         self._hook = register_module_forward_pre_hook(self._note_module)
         self.stream = default_stream()
@@ -120,6 +143,23 @@ class Recording:
         self.hidden.append(Hidden(value, buffer))
         return value
 
+    def _hide_world(self, besides: set[int]) -> None:
+        """Withhold what all tensors hold, but memory of NumPy only where it is known to be read."""
+        shared = {id(cell.storage) for cell in map(Cell.now, self.cells) if cell is not None}
+        for storage, value, array, handles in list(self.world.storages.values()):
+            if id(storage) in besides:
+                continue
+            if (array is not None and id(storage) in shared) or (
+                value is not None and value.buffer is not None
+            ):
+                root = self.world.root(handles[0])
+                self.read[id(self._hide_storage(root))] = root
+        given = {id(leaf) for leaf in self.leaves}
+        for handle, value in self.world.loose.values():
+            if id(handle) not in given and value.buffer is not None:
+                handle._value = self._hide(value.spec, value.buffer)
+                self.read[id(handle._value)] = handle
+
     def _lend(self, storage) -> None:
         if storage.array is not None:
             self.lent.append(Lent(storage))
@@ -132,7 +172,7 @@ class Recording:
             other._alias.seen = -1
         return value
 
-    def _hide_argument(self, i: int, tensor: TensorBase) -> None:
+    def _hide_argument(self, i: int, tensor: TensorBase, seen: Any) -> None:
         if id(tensor._value) in self.arguments:
             return
         alias = tensor._alias
@@ -140,9 +180,8 @@ class Recording:
             value = self._hide_storage(tensor)
             tensor._sync()
         else:
-            buffer = tensor._buffer()
             self._lend(alias.storage)
-            value = tensor._value = self._hide(tensor._value.spec, buffer)
+            value = tensor._value = self._hide(tensor._value.spec, seen)
             alias.seen = alias.storage.version
         self.arguments[id(value)] = i
 
@@ -210,10 +249,15 @@ class Recording:
             self.draws[id(value)] = draw
             self.drawn.append((value, draw))
 
-    def note_range(self, index, low: int, high: int, besides: int | None) -> None:
-        """The elements of an index tensor must be in a range."""
+    def note_range(self, index, low: int, high: int, besides: int | None) -> int | None:
+        """The elements of an index tensor must be in a range; an element that is not, if any."""
         index._sync()
-        self.ranges.append((index._value, low, high, besides))
+        value = index._value
+        self.ranges.append((value, low, high, besides))
+        for hidden in self.hidden:
+            if hidden.value is value:
+                return outlier(hidden.buffer, low, high, besides)
+        return None if value.buffer is None else outlier(value.buffer, low, high, besides)
 
     def note_step(self, optimizer) -> None:
         """An optimizer takes a step."""

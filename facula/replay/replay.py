@@ -20,6 +20,7 @@ from facula.replay import trees
 from facula.replay.errors import CaptureError
 from facula.replay.numbers import hyperparameters
 from facula.replay.outcome import Outcome, same_buffer
+from facula.replay.recording import outlier
 from facula.runtime.recorder import compute
 from facula.runtime.value import Value
 
@@ -30,7 +31,7 @@ _grad_of = attrgetter("_grad")
 _node_of = attrgetter("_node")
 _alias_of = attrgetter("_alias")
 _training_of = attrgetter("training")
-_FEW = 64  # elements that Python compares faster than NumPy
+PLAIN: list = []  # the function itself has to say what is wrong with the arguments
 
 
 def picker(places: list[int]) -> Callable[[list], Any]:
@@ -118,13 +119,16 @@ class Replay:
         leaves = {}  # memories of arguments belong to the arguments of each call
         for i, storage in outcome.argument_storages.items():
             leaves[id(storage)] = i
-        self.written = [c for c, _ in outcome.written if id(c.storage) not in leaves]
-        sources = [s for c, s in outcome.written if id(c.storage) not in leaves]
-        self.written_arguments = [
-            (leaves[id(c.storage)], s) for c, s in outcome.written if id(c.storage) in leaves
-        ]
-        rank = outcome.rank
-        self.pick_written = picker([rank[what] for _, what in sources])
+        self.written, self.written_otherwise, self.written_arguments, places = [], [], [], []
+        for cell, source in outcome.written:
+            if id(cell.storage) in leaves:
+                self.written_arguments.append((leaves[id(cell.storage)], source))
+            elif source[0] == "out":
+                self.written.append(cell)
+                places.append(outcome.rank[source[1]])
+            else:
+                self.written_otherwise.append((cell, source))
+        self.pick_written = picker(places)
         self.written_storages = [cell.storage for cell in self.written]
         number = {id(storage): i for i, storage in enumerate(self.storages)}
         if any(c.owner is not None and id(c.storage) not in number for c in self.written):
@@ -152,7 +156,9 @@ class Replay:
         self.pick_made = picker(self.made_places)
         self.alone_made: list[tuple] = [(-1, -1)] * len(self.made)
         self.argument_gradients = [
-            (given[id(handle)], source) for handle, source in outcome.gradients if id(handle) in given
+            (given[id(handle)], source)
+            for handle, source in outcome.gradients
+            if id(handle) in given
         ]
         # What each gradient has to be before a call; of others it only matters if there are any.
         self.expected = [h._grad if had else None for h, had in outcome.leaves]
@@ -161,6 +167,12 @@ class Replay:
         leaves: list = []
         trees.rebuild(self.outcome.result, leaves.append)
         rank = self.outcome.rank
+        self.has_rest = bool(
+            self.cleared
+            or self.written_arguments
+            or self.written_otherwise
+            or self.argument_gradients
+        )
         self.single = None
         if len(leaves) == 1 and leaves[0] is self.outcome.result and leaves[0].kind == "out":
             self.single = rank[leaves[0].what]
@@ -188,9 +200,7 @@ class Replay:
         for i, value in self.floats.items():
             if i not in self.free and leaves[i] != value:
                 return False
-        if self.others and [hyperparameters(o) for o in self.others] != self.other_options:
-            return False
-        return True
+        return not self.others or self.other_options == [hyperparameters(o) for o in self.others]
 
     def _gradients_fit(self) -> bool:
         """Other tensors are gradients now: it matters whether there are any; use their memory."""
@@ -225,7 +235,7 @@ class Replay:
     # Doing it ------------------------------------------------------------------------------------
 
     def run(self, leaves: list) -> Any:
-        """Replay; None if the arguments do not fit after all, else a list with the result."""
+        """Replay; a list with the result, or None or PLAIN if the arguments do not fit."""
         pool = []
         for i in self.arguments:
             tensor = leaves[i]
@@ -235,16 +245,16 @@ class Replay:
             pool.append(compute(tensor._value) if buffer is None else buffer)
         pool += map(_buffer_of, self.values)
         for place, low, high, besides in self.ranges:
-            if _outside(pool[place], low, high, besides):
-                return None
+            if outlier(pool[place], low, high, besides) is not None:
+                return PLAIN
         numbers: list = []
         for step in self.steps:
             current = step.current()
             if current is None:
                 return None
             numbers += current
-        for draw in self.draws:
-            pool.append(draw())
+        self.drawn = [draw() for draw in self.draws]
+        pool += self.drawn
         pool += numbers
         for i in self.float_leaves:
             pool.append(leaves[i])
@@ -256,7 +266,7 @@ class Replay:
             self._write_gradients(leaves, results)
         for step in self.steps:
             step.commit()
-        if self.cleared or self.written_arguments or self.argument_gradients:
+        if self.has_rest:
             self._write_rest(leaves, results)
         if self.single is not None:
             return [wrap(Value(self.single_spec, results[self.single]))]
@@ -323,7 +333,9 @@ class Replay:
         for handle in self.cleared:
             handle._grad = None
         for i, source in self.written_arguments:
-            _write_argument(leaves[i], self._value(source, leaves, results))
+            _write_whole(leaves[i], self._value(source, leaves, results))
+        for cell, source in self.written_otherwise:
+            _write_whole(cell.handle, self._value(source, leaves, results))
         for i, source in self.argument_gradients:
             leaves[i]._grad = None if source is None else wrap(self._value(source, leaves, results))
 
@@ -333,6 +345,9 @@ class Replay:
             return Value(self.outcome.output_specs[what], results[self.outcome.rank[what]])
         if kind == "value":
             return what
+        if kind == "draw":
+            array = self.drawn[what]
+            return Value(self.outcome.recording.drawn[what][0].spec, array)
         kind, what = self.outcome.kinds[what]
         return leaves[what]._value if kind == "argument" else what.storage.value
 
@@ -353,21 +368,8 @@ class Replay:
                 self.free.add(i)
 
 
-def _outside(buffer: Any, low: int, high: int, besides: int | None) -> bool:
-    """Whether some element of an index is not in the range."""
-    array = np.asarray(buffer)
-    if array.size <= _FEW:
-        items = array.ravel().tolist()
-        if not items or (low <= min(items) and max(items) < high):
-            return False
-        return besides is None or any(not low <= i < high and i != besides for i in items)
-    if low <= array.min() and array.max() < high:
-        return False
-    return besides is None or bool((((array < low) | (array >= high)) & (array != besides)).any())
-
-
-def _write_argument(tensor: TensorBase, value: Value) -> None:
-    """Write to the memory of an argument, all of which the argument is."""
+def _write_whole(tensor: TensorBase, value: Value) -> None:
+    """Write to the memory of a tensor, all of which the tensor is."""
     alias = tensor._own_alias()
     storage = alias.storage
     storage.version += 1

@@ -13,7 +13,6 @@ from facula.autograd.handle import TensorBase
 from facula.autograd.storage import Storage
 from facula.runtime.value import Value
 
-
 _VALUE = TensorBase._value  # the slot; sparse tensors have a property in its place
 
 

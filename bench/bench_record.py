@@ -6,13 +6,15 @@ included: what a user pays there for an operation on a tiny tensor.
 
 from __future__ import annotations
 
-from common import interleaved, machine, optional, report
+import statistics
+
+from common import machine, optional, report, seconds
 
 import facula
 from facula.base.flags import flags
 from facula.runtime.recorder import recorder
 
-TIMES = 500
+TIMES, ROUNDS = 500, 15
 
 
 def cases(t):
@@ -31,15 +33,15 @@ def cases(t):
     }
 
 
-def recorded(function):
-    """Run it, and forget what was recorded before it is computed."""
-
-    def run():
-        function()
-        if len(recorder.lines) > TIMES:
-            recorder.discard()
-
-    return run
+def measured(ours, theirs):
+    """Median seconds of a call of each; what was recorded is forgotten between the rounds."""
+    found = {"facula": [], "torch": []}
+    for _ in range(ROUNDS):
+        found["facula"].append(seconds(ours, TIMES))
+        recorder.discard()
+        if theirs is not None:
+            found["torch"].append(seconds(theirs, TIMES))
+    return {name: statistics.median(times) for name, times in found.items() if times}
 
 
 def main() -> None:
@@ -51,11 +53,7 @@ def main() -> None:
     for name, ours in cases(facula).items():
         if torch:
             assert ours().tolist() == theirs[name]().tolist(), name
-        functions = {"facula": recorded(ours)}
-        if torch:
-            functions["torch"] = theirs[name]
-        found = interleaved(functions, TIMES)
-        recorder.discard()
+        found = measured(ours, theirs.get(name))
         rows.append((name, found["facula"] * 1e6, found["torch"] * 1e6 if torch else None, "us"))
     report(rows)
 

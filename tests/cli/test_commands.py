@@ -48,9 +48,22 @@ def test_help(facula_command):
 def test_info(facula_command):
     done = facula_command("info")
     assert done.returncode == 0
-    for word in ("python", "numpy", "pillow", "engines", "processor"):
+    for word in ("python", "numpy", "pillow", "engines", "native", "cache", "processor"):
         assert f"\n{word}" in "\n" + done.stdout
     assert facula_command("--version").stdout.startswith("facula ")
+
+
+def test_info_clears_the_cache(facula_command, tmp_path, monkeypatch):
+    monkeypatch.setenv("FACULA_CACHE", str(tmp_path / "kept"))
+    folder = tmp_path / "kept" / "code"
+    folder.mkdir(parents=True)
+    (folder / "a.code").write_bytes(bytes(1_500_000))
+    (folder / "mine.txt").write_text("not compiled code")
+    assert f"{folder}: " in facula_command("info").stdout
+    done = facula_command("info", "--clear-cache")
+    assert done.returncode == 0
+    assert done.stdout.startswith("removed ") and "1.5 MB" in done.stdout
+    assert not (folder / "a.code").exists() and (folder / "mine.txt").exists()
 
 
 def test_train_writes_its_files_and_resumes(facula_command, tmp_path):

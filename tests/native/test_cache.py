@@ -20,7 +20,7 @@ def test_what_is_written_is_read(folder):
     assert cache.read("a") is None and cache.usage() == (0, 0)
     cache.write({"a": b"alpha", "b": b""})
     assert (cache.read("a"), cache.read("b"), cache.read("c")) == (b"alpha", b"", None)
-    assert cache.usage() == (2, sum(f.stat().st_size for f in folder.iterdir()))
+    assert cache.usage() == (2, 2 * 4096)  # what they take on disk
     assert cache.clear()[0] == 2
     assert cache.read("a") is None and cache.usage() == (0, 0)
 
@@ -31,7 +31,7 @@ def test_digests_keep_texts_apart():
 
 
 def test_least_recently_used_files_go_first(folder, monkeypatch):
-    monkeypatch.setattr(flags, "cache_bytes", 10_000)
+    monkeypatch.setattr(flags, "cache_bytes", 50_000)
     long_ago = time.time() - 7200
     for number in range(20):
         cache.write({f"n{number}": bytes(900)})
@@ -40,9 +40,25 @@ def test_least_recently_used_files_go_first(folder, monkeypatch):
             os.utime(path, (long_ago + number, long_ago + number))
         if number == 5:
             assert cache.read("n0") is not None  # used: its time is now
-    assert cache.usage()[1] <= 10_000
+        if number % 4 == 3:
+            cache.trim()
+    cache.trim()
+    assert cache.usage()[1] <= 50_000
     assert cache.read("n0") is not None and cache.read("n19") is not None
     assert cache.read("n1") is None and cache.read("n5") is None
+
+
+def test_the_size_is_looked_at_now_and_then(folder, monkeypatch):
+    monkeypatch.setattr(flags, "cache_bytes", 10 * 4096)
+    monkeypatch.setattr(cache, "_written", 0)
+    for number in range(20):
+        cache.write({f"n{number}": b"1"})
+    assert cache.usage()[0] == 20  # not looked at again
+    os.utime(folder / "trimmed", (1, 1))
+    cache.write({"last": b"1"})
+    assert cache.usage()[0] == 9
+    cache.write({f"m{number}": b"1" for number in range(500)})
+    assert cache.usage()[0] == 9
 
 
 def test_left_over_temporary_files_go(folder):
@@ -51,7 +67,7 @@ def test_left_over_temporary_files_go(folder):
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (1, 1))
-    cache.write({"b": b"2"})
+    cache.trim()
     assert not old.exists() and new.exists() and cache.read("a") == b"1"
 
 
@@ -75,12 +91,14 @@ def test_the_folder_follows_the_platform(monkeypatch, tmp_path):
 
 
 def _write_many(place: str, seed: int) -> None:
-    flags.cache, flags.cache_bytes = place, 40_000
+    flags.cache, flags.cache_bytes = place, 30 * 4096
     for number in range(150):
         name = f"n{(number * seed) % 50}"
         found = cache.read(name)
         assert found in (None, name.encode() * 300), "half a file was read"
         cache.write({name: name.encode() * 300})
+        if number % 10 == 0:
+            cache.trim()
 
 
 def test_processes_share_it(folder):
@@ -92,4 +110,4 @@ def test_processes_share_it(folder):
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert cache.usage()[1] <= 40_000 + 3 * 1000
+    assert 0 < cache.usage()[0] <= 30 + 3 * 10

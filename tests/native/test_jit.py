@@ -102,7 +102,7 @@ def test_images_need_no_llvm(fresh):
 def test_damaged_files_are_made_again(fresh, damage):
     counted = Counted(whole, f"damaged {fresh}")
     jit.load([counted.kernel])
-    files = list(cache.directory().iterdir())
+    files = list(cache.directory().glob("*.code"))
     sound = {f: f.read_bytes() for f in files}
     for file in files:
         file.write_bytes(damage(sound[file]))

@@ -21,8 +21,13 @@ from facula.base.flags import flags
 _MAGIC = b"facula code 1\n"
 _DIGEST = 16
 _SUFFIX = ".code"
+_MARKER = "trimmed"  # a file whose time says when the size was last looked at
 _HOUR = 3600.0
+_MANY = 500
+_BLOCK = 4096  # bytes on disk come in these
 _OLD = 86400.0  # seconds after which a temporary file has lost its owner
+
+_written = 0  # files, since this process last looked at the size
 
 
 def digest(*parts: str) -> str:
@@ -90,7 +95,8 @@ def write(entries: dict[str, bytes]) -> None:
             return
         for name, payload in entries.items():
             _write_one(folder, name, payload)
-        _trim(folder, flags.cache_bytes)
+        if _is_trim_due(folder, len(entries)):
+            trim()
 
 
 def _write_one(folder: Path, name: str, payload: bytes) -> None:
@@ -109,21 +115,41 @@ def _checksum(payload: bytes) -> bytes:
     return hashlib.blake2b(payload, digest_size=_DIGEST).digest()
 
 
+def _is_trim_due(folder: Path, files: int) -> bool:
+    """Looking at every file takes a while: once an hour, and after many writes of a process."""
+    global _written
+    _written += files
+    marker = folder / _MARKER
+    try:
+        waited = time.time() - marker.stat().st_mtime
+    except OSError:
+        waited = _HOUR
+    if waited < _HOUR and _written < _MANY:
+        return False
+    _written = 0
+    marker.touch()
+    return True
+
+
 def _entries(folder: Path) -> list[tuple[float, int, str]]:
-    """Time of last use, bytes and path of each file; files vanish while others look."""
+    """Time of last use, bytes on disk and path of each file; files vanish while others look."""
     found = []
     with contextlib.suppress(OSError), os.scandir(folder) as files:
         for file in files:
             if file.name.endswith((_SUFFIX, ".tmp")):
                 with contextlib.suppress(OSError):
                     status = file.stat()
-                    found.append((status.st_mtime, status.st_size, file.path))
+                    found.append(
+                        (status.st_mtime, -(-status.st_size // _BLOCK) * _BLOCK, file.path)
+                    )
     return found
 
 
-def _trim(folder: Path, limit: int) -> None:
-    entries = sorted(_entries(folder))
-    total = sum([size for _, size, _ in entries])
+def trim() -> None:
+    """Removes what was not used for longest until the cache is well within its size."""
+    folder = directory()
+    entries = sorted(_entries(folder)) if folder is not None else []
+    total, limit = sum([size for _, size, _ in entries]), flags.cache_bytes
     now, wanted = time.time(), total if total <= limit else limit * 9 // 10
     for used, size, path in entries:
         lost = path.endswith(".tmp")

@@ -42,37 +42,37 @@ _ERF32_Q = (2.614172037091e-07, 7.267696142711e-05, 1.423702848792e-03, 1.631349
 
 # W. J. Cody, "Rational Chebyshev approximations for the error function" (1969); the highest power
 # first.
-_A = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2,
-      3.20937758913846947e3)  # fmt: skip
-_B = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3,
+CODY_A = (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2,
+      3.77485237685302021e2, 3.20937758913846947e3)  # fmt: skip
+CODY_B = (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3,
       2.84423683343917062e3)  # fmt: skip
-_C = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0,
+CODY_C = (2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0,
       6.61191906371416295e1, 2.98635138197400131e2, 8.81952221241769090e2,
       1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3)  # fmt: skip
-_D = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
+CODY_D = (1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2,
       1.62138957456669019e3, 3.29079923573345963e3, 4.36261909014324716e3,
       3.43936767414372164e3, 1.23033935480374942e3)  # fmt: skip
-_P = (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1,
+CODY_P = (1.63153871373020978e-2, 3.05326634961232344e-1, 3.60344899949804439e-1,
       1.25781726111229246e-1, 1.60837851487422766e-2, 6.58749161529837803e-4)  # fmt: skip
-_Q = (1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1,
+CODY_Q = (1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1,
       6.05183413124413191e-2, 2.33520497626869185e-3)  # fmt: skip
 
 
 def _erf_near(x):
     """erf for |x| <= 0.46875."""
     u = x * x
-    return x * (horner(u, _A) / horner(u, _B))
+    return x * (horner(u, CODY_A) / horner(u, CODY_B))
 
 
 def _erfcx_middle(x):
     """exp(x^2) erfc(x) for 0.46875 <= x <= 4."""
-    return horner(x, _C) / horner(x, _D)
+    return horner(x, CODY_C) / horner(x, CODY_D)
 
 
 def _erfcx_far(x):
     """exp(x^2) erfc(x) for x >= 4."""
     u = 1 / (x * x)
-    return (1 / math.sqrt(math.pi) - u * (horner(u, _P) / horner(u, _Q))) / x
+    return (1 / math.sqrt(math.pi) - u * (horner(u, CODY_P) / horner(u, CODY_Q))) / x
 
 
 def _minus_square_exp(x):
@@ -147,9 +147,9 @@ def erfcx(x):
 
 
 # Giles, "Approximating the erfinv function" (2012), single precision.
-_GILES_NEAR = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
+GILES_NEAR = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087,
                -0.00125372503, -0.00417768164, 0.246640727, 1.50140941)  # fmt: skip
-_GILES_FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
+GILES_FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773,
               -0.0076224613, 0.00943887047, 1.00167406, 2.83297682)  # fmt: skip
 
 
@@ -157,8 +157,8 @@ _GILES_FAR = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.
 def erfinv(x):
     """Inverse of erf: Giles' rational start, then two Newton steps."""
     w = -np.log1p(-x * x)
-    near = horner(w - 2.5, _GILES_NEAR)
-    far = horner(np.sqrt(w) - 3.0, _GILES_FAR)
+    near = horner(w - 2.5, GILES_NEAR)
+    far = horner(np.sqrt(w) - 3.0, GILES_FAR)
     y = np.where(w < 5, near, far) * x
     for _ in range(2):
         tail = np.sign(x) * (1 - np.abs(x) - erfc(np.abs(y)))
@@ -200,7 +200,7 @@ def ndtri(p):
 
 # lgamma(1 + t) / (t (t - 1)) on [0, 1] as a polynomial in t - 1/2: Chebyshev interpolation in 60
 # digits, error 1e-21.
-_LGAMMA = (
+LGAMMA = (
     -1.46703272646938497e-6, 2.2803582432149964e-6, -1.16537486252082248e-6,
     1.82670745707958595e-6, -4.58235998110176864e-6, 7.17868844216048811e-6,
     -1.0551471717084069e-5, 1.66125481554901306e-5, -2.64136042091737908e-5,
@@ -215,23 +215,19 @@ _LGAMMA = (
 
 def _lgamma_1_to_2(t):
     """lgamma(1 + t) for t in [0, 1], right to the last bits at both zeros."""
-    return t * (t - 1) * horner(t - 0.5, _LGAMMA)
+    return t * (t - 1) * horner(t - 0.5, LGAMMA)
+
+
+# Terms of log gamma: B(2k) / (2k (2k - 1))
+STIRLING = (
+    -3617 / 122400, 1 / 156, -691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12,
+)  # fmt: skip
 
 
 def stirling_rest(x):
     """lgamma(x) - ((x - 1/2) log x - x + log(2 pi) / 2) for x >= 8."""
     u = 1 / (x * x)
-    series = (
-        -3617 / 122400,
-        1 / 156,
-        -691 / 360360,
-        1 / 1188,
-        -1 / 1680,
-        1 / 1260,
-        -1 / 360,
-        1 / 12,
-    )
-    return horner(u, series) / x
+    return horner(u, STIRLING) / x
 
 
 def _lgamma_positive(x):
@@ -270,7 +266,7 @@ def lgamma(x):
     return out
 
 
-_DIGAMMA = (-3617 / 8160, 1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
+DIGAMMA = (-3617 / 8160, 1 / 12, -691 / 32760, 1 / 132, -1 / 240, 1 / 252, -1 / 120, 1 / 12)
 
 
 @blockwise
@@ -285,7 +281,7 @@ def digamma(x):
         total = total - np.where(small, 1 / np.where(small, y, 1), 0)
         y = np.where(small, y + 1, y)
     u = 1 / (y * y)
-    total = total + np.log(y) - 0.5 / y - u * horner(u, _DIGAMMA)
+    total = total + np.log(y) - 0.5 / y - u * horner(u, DIGAMMA)
     fraction = x - np.rint(x)
     total = np.where(
         negative, total - math.pi / np.tan(math.pi * np.where(pole, 0.5, fraction)), total

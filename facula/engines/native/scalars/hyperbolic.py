@@ -5,11 +5,16 @@ The polynomials are minimax fits, made as those of ``exponentials``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-
 from facula.engines.native.scalars.exponentials import DOUBLE, SINGLE, exp, form, log1p
-from facula.engines.native.scalars.lanes import Lanes, at_most, copysign, horner, muladd, where
+from facula.engines.native.scalars.lanes import (
+    Lanes,
+    at_most,
+    copysign,
+    horner,
+    in_double,
+    muladd,
+    where,
+)
 
 LN2 = 0.6931471805599453
 
@@ -36,18 +41,6 @@ _SINH = {
 def odd(x: Lanes, square: Lanes, coefficients) -> Lanes:
     """x + x^3 p(x^2)."""
     return muladd(horner(square, coefficients) * square, x, x)
-
-
-def in_double(function: Callable[..., Lanes]) -> Callable[..., Lanes]:
-    """A formula for doubles as one for floats too: computed in double, then rounded."""
-
-    @wraps(function)
-    def formula(*operands: Lanes) -> Lanes:
-        if operands[0].element == "double":
-            return function(*operands)
-        return function(*[x.widened() for x in operands]).narrowed()
-
-    return formula
 
 
 def tanh(x: Lanes) -> Lanes:
@@ -96,4 +89,5 @@ def atanh(x: Lanes) -> Lanes:
     """Half of log1p of 2|x| / (1 - |x|)."""
     size = x.unary("fabs")
     twice = size + size
-    return copysign(log1p(twice + twice * size / (1.0 - size)) * 0.5, x)
+    value = copysign(log1p(twice + twice * size / (1.0 - size)) * 0.5, x)
+    return where(size > 1.0, float("nan"), value)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
 from facula.engines.native import ir
-
-Term = "Lanes | int | float"
 
 _FLOATS = ("half", "bfloat", "float", "double")
 _INT_OF = {"half": "i16", "float": "i32", "double": "i64"}
@@ -215,6 +214,33 @@ def at_most(x: Lanes, limit) -> Lanes:
 def at_least(x: Lanes, limit) -> Lanes:
     """max(x, limit); a NaN stays."""
     return where(x.like(limit) > x, limit, x)
+
+
+def in_double(function: Callable[..., Lanes]) -> Callable[..., Lanes]:
+    """A formula for doubles as one for floats too: computed in double, then rounded."""
+
+    @wraps(function)
+    def formula(*operands: Lanes) -> Lanes:
+        if operands[0].element == "double":
+            return function(*operands)
+        return function(*[x.widened() for x in operands]).narrowed()
+
+    return formula
+
+
+def outlined(function: Callable[..., Lanes]) -> Callable[..., Lanes]:
+    """A long formula as a function of the module that its uses call."""
+
+    @wraps(function)
+    def formula(*operands: Lanes) -> Lanes:
+        def write(f: ir.Function) -> None:
+            f.ret(function(*[Lanes(f, v) for v in f.arguments]).value)
+
+        first = operands[0]
+        name = f"facula.{function.__name__}.{ir.mangled(first.type)}"
+        return Lanes(first.f, first.f.helper(name, first.type, write, *[x.value for x in operands]))
+
+    return formula
 
 
 class Variable:

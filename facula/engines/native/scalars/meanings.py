@@ -13,7 +13,9 @@ from facula.engines.native.scalars import (
     arithmetic,
     casts,
     division,
+    error_functions,
     exponentials,
+    gamma,
     hyperbolic,
     powers,
     trigonometry,
@@ -66,10 +68,21 @@ FLOATS: dict[str, Meaning] = {
     "acos": trigonometry.acos,
     "atan": trigonometry.atan,
     "atan2": trigonometry.atan2,
+    "erf": error_functions.erf,
+    "erfc": error_functions.erfc,
+    "erfinv": error_functions.erfinv,
+    "lgamma": gamma.lgamma,
+    "digamma": gamma.digamma,
     "equal": lambda a, b: a.equals(b),
     "less": lambda a, b: a < b,
     "less_equal": lambda a, b: a <= b,
     "is_nan": lambda x: x.is_nan(),
+}
+
+# What float16 does in its own way.
+HALVES: dict[str, Meaning] = {
+    "next_after": arithmetic.next_half,
+    "power": powers.power_of_halves,
 }
 
 # The first argument says whether the integers have a sign.
@@ -121,8 +134,8 @@ def _meaning(name: str, params: dict[str, Any], types: Sequence[dtype]) -> Meani
     if name == "cast":
         return partial(casts.cast, own=own, to=params["dtype"])
     if own.category == FLOAT:
-        if name == "next_after" and own is dtypes.float16:
-            return arithmetic.next_half
+        if own is dtypes.float16 and name in HALVES:
+            return HALVES[name]
         return FLOATS.get(name)
     if own.category == BOOL:
         return BOOLS.get(name)

@@ -6,6 +6,8 @@ is multiplied by the exponent. The polynomials are minimax fits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from facula.engines.native import ir
 from facula.engines.native.scalars.exponentials import coarse_exp2, exp_of_sum, exponent, split
 from facula.engines.native.scalars.lanes import (
@@ -18,7 +20,7 @@ from facula.engines.native.scalars.lanes import (
     horner,
     muladd,
     where,
-)
+)from facula.engines.native.scalars.rounding import to_half
 
 # log2(1 + f) / s as a polynomial in s^2, s = f / (2 + f), for 1 + f between sqrt(1/2) and sqrt(2);
 # error 3e-14
@@ -36,15 +38,20 @@ _LN2 = (0.6931471803691238, 1.9082149292705877e-10)
 
 
 _CASES = {
-    2.0: lambda x: x * x,
-    3.0: lambda x: x * x * x,
-    0.5: lambda x: x.unary("sqrt"),
-    -1.0: lambda x: 1.0 / x,
-    -2.0: lambda x: 1.0 / (x * x),
+    2.0: lambda x, square: square,
+    3.0: lambda x, square: square * x,
+    0.5: lambda x, square: x.unary("sqrt"),
+    -1.0: lambda x, square: 1.0 / x,
+    -2.0: lambda x, square: 1.0 / square,
 }
 
 
-def power(x: Lanes, y: Lanes) -> Lanes:
+def power_of_halves(x: Lanes, y: Lanes) -> Lanes:
+    """As :func:`power`; squares are rounded to float16, as the reference rounds each product."""
+    return power(x, y, to_half)
+
+
+def power(x: Lanes, y: Lanes, rounded: Callable[[Lanes], Lanes] = lambda x: x) -> Lanes:
     """x to the power of y; as the reference does it where y is one of ``_CASES`` in all lanes."""
     f = x.f
     first = y if y.count == 1 else Lanes(f, f.extract(y.value, 0))
@@ -54,7 +61,7 @@ def power(x: Lanes, y: Lanes) -> Lanes:
         yes, no = f.label(), f.label()
         f.branch((uniform & first.equals(number)).value, yes, no)
         f.place(yes)
-        result.set(meaning(x))
+        result.set(meaning(x, rounded(x * x)))
         f.jump(end)
         f.place(no)
     name = f"facula.power.{ir.mangled(x.type)}"

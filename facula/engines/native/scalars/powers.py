@@ -20,7 +20,8 @@ from facula.engines.native.scalars.lanes import (
     horner,
     muladd,
     where,
-)from facula.engines.native.scalars.rounding import to_half
+)
+from facula.engines.native.scalars.rounding import to_half
 
 # log2(1 + f) / s as a polynomial in s^2, s = f / (2 + f), for 1 + f between sqrt(1/2) and sqrt(2);
 # error 3e-14

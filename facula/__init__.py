@@ -42,7 +42,6 @@ from facula.explain import eager_mode as eager_mode
 from facula.explain import explain as explain
 from facula.operators import torch_forms as _torch_forms
 from facula.operators.namespaces import TORCH as _TORCH
-from facula.settings import compile as compile
 from facula.settings import finfo as finfo
 from facula.settings import get_default_dtype as get_default_dtype
 from facula.settings import get_num_threads as get_num_threads
@@ -75,7 +74,7 @@ globals().update({name: getattr(_torch_forms, name) for name in _torch_forms.NAM
 _LAZY = {
     name: f"facula.{name}"
     for name in (
-        "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions",
+        "_dynamo", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions",
         "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx",
         "optim", "profiler", "random", "serialization", "sparse", "special", "testing", "train",
         "types", "utils", "vision", "xpu",
@@ -87,6 +86,7 @@ _LAZY_NAMES = {
     for module, names in {
         "facula.serialization": "save load",
         "facula.replay": "capture CaptureError",
+        "facula._dynamo.eval_frame": "compile",
         "facula.amp": "autocast GradScaler",
         "facula.amp.autocast_mode": (
             "is_autocast_enabled is_autocast_cpu_enabled set_autocast_enabled get_autocast_dtype "

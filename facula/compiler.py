@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+from facula.autograd.handle import TensorBase
+from facula.tensors.sharing import from_numpy
 
 
 def disable(fn: Callable | None = None, recursive: bool = True, *, reason: str | None = None):
@@ -50,8 +56,8 @@ def cudagraph_mark_step_begin() -> None:
 
 
 def list_backends(exclude_tags: Any = ("debug", "experimental")) -> list[str]:
-    """Names that ``torch.compile(backend=...)`` knows."""
-    return ["inductor"]
+    """Names that ``torch.compile(backend=...)`` knows, besides those for debugging."""
+    return ["cudagraphs", "inductor", "onnxrt", "openxla", "tvm"]
 
 
 class set_stance:
@@ -70,3 +76,21 @@ class set_stance:
 
     def __call__(self, fn: Callable) -> Callable:
         return fn
+
+
+def wrap_numpy(fn: Callable) -> Callable:
+    """A function of NumPy arrays as one of tensors: arguments and results are converted."""
+
+    @functools.wraps(fn)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        given = [a.numpy() if isinstance(a, TensorBase) else a for a in args]
+        named = {k: a.numpy() if isinstance(a, TensorBase) else a for k, a in kwargs.items()}
+        result = fn(*given, **named)
+        return from_numpy(result) if isinstance(result, np.ndarray) else result
+
+    return wrapped
+
+
+def nested_compile_region(fn: Callable | None = None) -> Any:
+    """Marks a function that is compiled once for all its uses, which every block is here."""
+    return (lambda f: f) if fn is None else fn

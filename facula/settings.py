@@ -138,19 +138,3 @@ def typename(obj) -> str:
     module = getattr(obj, "__module__", "") or ""
     name = getattr(obj, "__qualname__", None) or type(obj).__qualname__
     return f"{module}.{name}" if module and module != "builtins" else name
-
-
-def compile(
-    model=None,
-    *,
-    fullgraph=False,
-    dynamic=None,
-    backend="inductor",
-    mode=None,
-    options=None,
-    disable=False,
-):
-    """Programs compile themselves, so this returns the model (or function) as it is."""
-    if model is None:
-        return lambda m: m
-    return model

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from facula.engines.native.contraction.finish import Finish, Span, minimum, minus, plus, times
 from facula.engines.native.contraction.micro import Tile
-from facula.engines.native.contraction.plan import Plan, Tiled
+from facula.engines.native.contraction.plan import Plan, Share, Tiled
 from facula.engines.native.ir import Function, Operand, Value
 
 
@@ -24,14 +24,13 @@ class Writer:
         buffers, begin, end = f.arguments
         count = 2 + self.epilogue.keeps + self.epilogue.extras
         loaded = [f.load("ptr", f.at(buffers, i, "ptr")) for i in range(count)]
-        bases = [f.at(loaded[i], plan.offsets[i], plan.memory) for i in range(2)]
         pointers = [*([] if self.epilogue.keeps else [None]), *loaded[2:]]
         scratch = f.array(plan.compute, plan.scratch)
         finish = Finish(f, plan, self.epilogue, pointers, scratch)
         total = plan.blocks * plan.splits
         first, last = self._part(begin, total), self._part(end, total)
         with f.loop(first, last) as block:
-            self._block(block, bases, finish)
+            self._block(block, loaded[:2], finish)
         f.ret()
         return f.text()
 
@@ -70,7 +69,7 @@ class Writer:
             part = rest
             coordinates[0] = plus(f, coordinates[0], f.mul(rest, plan.shape[0]))
         starts = [f.at(base, place, plan.memory) for base, place in zip(bases, at)]
-        self._tiles(starts, finish.scratch, part)
+        self._parts(starts, spans, finish.scratch, part)
         finish.block(coordinates, *spans)
 
     def _span(self, axis: Tiled, index: Operand) -> tuple[Span, Operand]:
@@ -79,31 +78,68 @@ class Writer:
         begin = times(f, index, axis.block)
         if axis.panel:
             left = minimum(f, minus(f, axis.size, begin), axis.block)
-            return Span(axis, begin, 0, left), times(f, index, axis.tiles * axis.panel)
+            return Span(axis, begin, begin, 0, left), times(f, index, axis.tiles * axis.panel)
         start = begin
         if axis.size % axis.block:
             start = minimum(f, begin, axis.size - axis.block)
-        skipped: Operand = 0
-        if isinstance(begin, Value) and start is not begin:
-            skipped = f.op("sub", begin, start)
-        return Span(axis, start, skipped, axis.block), times(f, start, axis.stride)
+        skipped: Operand = 0 if start is begin else minus(f, begin, start)
+        place = times(f, start, axis.stride)
+        if axis.phases == 1:
+            return Span(axis, start, start, skipped, axis.block), place
+        real = times(f, start, axis.phases)
+        last: Operand = axis.extent
+        if axis.whole < axis.size * axis.phases:
+            last = minimum(f, minus(f, axis.whole, real), axis.extent)
+        return Span(axis, start, real, times(f, skipped, axis.phases), last), place
 
-    def _tiles(self, starts: Sequence[Value], scratch: Value, part: Operand | None) -> None:
+    def _parts(self, starts, spans, scratch: Value, split: Operand | None) -> None:
+        """Each part's tiles; what parts differ in comes from a table if there are several."""
+        f, plan = self.f, self.plan
+        if len(plan.parts) == 1:
+            self._tiles(starts, spans, plan.parts[0], 0, scratch, split)
+            return
+        rows = []
+        for part in plan.parts:
+            shift = sum([
+                phase * stride
+                for phase, stride in zip(
+                    (*part.scalar_phase, *part.vector_phase), scratch_strides(plan)
+                )
+            ])
+            rows.append((shift, part.scalar, part.vector, *part.counts, *part.bases))
+        width = len(rows[0])
+        numbers = [x for row in rows for x in row]
+        table = f.table(f"{f.name}.parts", "i64", numbers)
+        with f.loop(0, len(rows)) as number:
+            line = f.at(table, f.mul(number, width), "i64")
+            shift, scalar, vector, *rest = [
+                f.load("i64", f.at(line, i, "i64")) for i in range(width)
+            ]
+            count = len(plan.summed)
+            share = Share(scalar, vector, tuple(rest[:count]), tuple(rest[count:]), (), ())
+            self._tiles(starts, spans, share, shift, scratch, split)
+
+    def _tiles(self, starts, spans, share: Share, shift: Operand, scratch: Value, split) -> None:
         """Loops over the tiles of a block; each leaves its sums in scratch."""
         f, plan = self.f, self.plan
         with ExitStack() as stack:
-            at, rows = [], []
-            for axes, start in zip((plan.scalars, plan.vectors), starts):
-                place: Operand = 0
+            at, rows, indices = [], [], {}
+            for side, axes in enumerate((plan.scalars, plan.vectors)):
+                place: Operand = (share.scalar, share.vector)[side]
                 row: Operand = 0
-                for axis in axes:
+                for i, axis in enumerate(axes):
                     local, move = self._tile_place(axis, stack)
                     place = plus(f, place, move)
-                    row = plus(f, times(f, row, axis.block), local)
-                at.append(f.at(start, place, plan.memory))
+                    row = plus(f, times(f, row, axis.extent), times(f, local, axis.phases))
+                    indices["sv"[side], i] = plus(f, spans[side][i].begin, local)
+                at.append(f.at(starts[side], place, plan.memory))
                 rows.append(row)
-            corner = plus(f, times(f, rows[0], plan.pitch), rows[1])
-            tile = Tile(f, plan, at[0], at[1], part)
+            corner = plus(f, plus(f, times(f, rows[0], plan.pitch), rows[1]), shift)
+            bases = [
+                plus(f, base, times(f, indices[bound.side, bound.axis], bound.move))
+                for base, bound in zip(share.bases, plan.bounds)
+            ]
+            tile = Tile(f, plan, at[0], at[1], share.counts, bases, split)
             tile.store(f.at(scratch, corner, plan.compute))
 
     def _tile_place(self, axis: Tiled, stack: ExitStack) -> tuple[Operand, Operand]:
@@ -118,3 +154,15 @@ class Writer:
         if axis.block % axis.tile:
             local = minimum(f, local, axis.block - axis.tile)
         return local, times(f, local, axis.stride)
+
+
+def scratch_strides(plan: Plan) -> list[int]:
+    """How far one result lies from the next in scratch, along each axis."""
+    found: list[int] = []
+    for axes, unit in ((plan.scalars, plan.pitch), (plan.vectors, 1)):
+        strides, step = [], unit
+        for axis in reversed(axes):
+            strides.insert(0, step)
+            step *= axis.extent
+        found.extend(strides)
+    return found

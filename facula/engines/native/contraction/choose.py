@@ -7,18 +7,19 @@ latency of chained additions, instructions decoded. They need only rank the choi
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
 from facula.engines.native import ir, target
 from facula.engines.native.contraction.copies import Copy
-from facula.engines.native.contraction.plan import Plan, Shared, Summed, Tiled, vector_offsets
-from facula.engines.native.contraction.problem import COLUMN, ROW, Axis, Problem
+from facula.engines.native.contraction.plan import Bound, Plan, Share, Shared, Summed, Tiled
+from facula.engines.native.contraction.problem import ROW, Axis, Problem
 
 LATENCY = 4  # cycles of a fused multiply-add
 ENOUGH = 8000  # cycles: a block of this much work makes its own bookkeeping negligible
 MOST_CHUNKS = 256
+TILE = 20  # cycles between tiles
 PANEL_BYTES = 384 << 10  # a panel this large stays in the second-level cache
 
 
@@ -34,6 +35,7 @@ class Choice:
     scalar_copy: Copy | None
     vector_copy: Copy | None
     cycles: float
+    products: float
 
     @property
     def chunks(self) -> int:
@@ -42,47 +44,104 @@ class Choice:
 
 
 class Side:
-    """One operand of a problem as the chooser sees it."""
+    """One operand of a problem as the chooser sees it, packed or not."""
 
     def __init__(self, problem: Problem, left: bool):
-        self.left = left
+        self.problem, self.left = problem, left
         self.axes = problem.rows if left else problem.columns
-        self.stride = (lambda a: a.left) if left else (lambda a: a.right)
-        self.batch, self.summed = problem.batch, problem.summed
-        self.offset = (problem.left if left else problem.right).offset
+        self.fixed = set() if left else {g.column for g in problem.guards}
+        self.width = self.panel = 0
 
-    def tiled(self, tiles: Sequence[int], panel: int = 0) -> list[Tiled]:
-        """The axes with tiles; their blocks are set later."""
-        return [
-            Tiled(a.size, self.stride(a), a.to, a.step, t, t, panel)
-            for a, t in zip(self.axes, tiles)
-        ]
+    def stride(self, axis: Axis) -> int:
+        return axis.left if self.left else axis.right
+
+    @property
+    def can_pack(self) -> bool:
+        """One axis, and summed elements that lie where their numbers say."""
+        simple = self.left or (len(self.problem.parts) == 1 and not self.problem.guards)
+        return len(self.axes) == 1 and simple
+
+    def _stored(self) -> list[int]:
+        return [(a.stored if self.left else 0) or a.size for a in self.problem.summed]
 
     def elements(self) -> int:
         """Elements that a packed copy has, filling up apart."""
-        shared = [a.size for a in self.batch if self.stride(a)]
-        return prod(shared) * prod([a.size for a in (*self.axes, *self.summed)])
+        shared = [a.size for a in self.problem.batch if self.stride(a)]
+        return prod(shared) * self.axes[0].size * prod(self._stored())
 
-    def packed(self, width: int, memory: str) -> Copy:
-        """A copy ``[batch][panel][summed][width]`` for the only axis."""
+    def pack(self, width: int, memory: str) -> Copy:
+        """A copy ``[batch][panel][summed][width]``, which the strides are then those of."""
         (axis,) = self.axes
-        shared = [a for a in self.batch if self.stride(a)]
-        panels = -(-axis.size // width)
-        stride = self.stride(axis)
-        sizes = [a.size for a in shared] + [panels] + [a.size for a in self.summed] + [width]
-        strides = [self.stride(a) for a in shared] + [width * stride]
-        strides += [self.stride(a) for a in self.summed] + [stride]
+        shared = [a for a in self.problem.batch if self.stride(a)]
+        stride, stored = self.stride(axis), self._stored()
+        sizes = [*[a.size for a in shared], -(-axis.size // width), *stored, width]
+        strides = [*[self.stride(a) for a in shared], width * stride]
+        strides += [self.stride(a) // self.hop(a) for a in self.problem.summed]
+        offset = self.problem.left.offset if self.left else self.problem.parts[0].right
+        self.width, self.panel = width, prod(stored) * width
         return Copy.simplified(
-            memory, sizes, strides, self.offset, panel=len(shared), total=axis.size
+            memory, sizes, [*strides, stride], offset, panel=len(shared), total=axis.size
         )
 
+    def hop(self, axis: Axis) -> int:
+        return axis.hop if self.left else 1
 
-def tile_sizes(sizes: Sequence[int], limit: int) -> Iterator[tuple[int, ...]]:
-    """Tiles of at most ``limit`` elements: an axis is cut only if those outside it are not tiled."""
+    def tiled(self, tiles: Sequence[int]) -> tuple[Tiled, ...]:
+        """The axes with tiles; their blocks are set later."""
+        return tuple([
+            Tiled(a.size, self.stride(a), a.to, a.step, t, t, self.panel, a.phases,
+                  a.whole or a.size)
+            for a, t in zip(self.axes, tiles)
+        ])  # fmt: skip
+
+    def single_steps(self) -> list[int]:
+        """The stride of one stored element of each summed axis."""
+        if not self.width:
+            return [self.stride(a) // self.hop(a) for a in self.problem.summed]
+        sizes = self._stored()
+        return [prod(sizes[i + 1 :]) * self.width for i in range(len(sizes))]
+
+    def summed_strides(self) -> list[int]:
+        steps = zip(self.single_steps(), self.problem.summed)
+        return [step * self.hop(axis) for step, axis in steps]
+
+    def batch_strides(self) -> list[int]:
+        """Strides of the batch axes; those that a packed operand lacks stay 0."""
+        strides = [self.stride(a) for a in self.problem.batch]
+        if not self.width:
+            return strides
+        step = -(-self.axes[0].size // self.width) * self.panel
+        for i in reversed(range(len(strides))):
+            if strides[i]:
+                strides[i] = step
+                step *= self.problem.batch[i].size
+        return strides
+
+    def starts(self) -> list[int]:
+        """The offset of each part."""
+        parts = self.problem.parts
+        if not self.left:
+            return [0 if self.width else part.right for part in parts]
+        base = 0 if self.width else self.problem.left.offset
+        steps = self.single_steps()
+        return [base + sum([n * step for n, step in zip(p.first, steps)]) for p in parts]
+
+
+def tile_sizes(
+    sizes: Sequence[int], limit: int, fixed: Collection[int] = ()
+) -> Iterator[tuple[int, ...]]:
+    """Tiles of at most ``limit`` elements: an axis is cut only if those outside it are not tiled.
+
+    Axes numbered in ``fixed`` are not tiled at all.
+    """
     if not sizes:
         yield ()
         return
     *outer, size = sizes
+    if len(outer) in fixed:
+        for rest in tile_sizes(outer, limit, fixed):
+            yield (*rest, 1)
+        return
     seen = set()
     for most in range(1, min(size, limit) + 1):
         even = -(-size // -(-size // most))
@@ -92,11 +151,13 @@ def tile_sizes(sizes: Sequence[int], limit: int) -> Iterator[tuple[int, ...]]:
         if even < size:
             yield (*[1] * len(outer), even)
         else:
-            for rest in tile_sizes(outer, limit // size):
+            for rest in tile_sizes(outer, limit // size, fixed):
                 yield (*rest, even)
 
 
-def vector_tiles(axes: Sequence[Axis], lanes: int, limit: int, packed: bool):
+def vector_tiles(
+    axes: Sequence[Axis], lanes: int, limit: int, packed: bool, fixed: Collection[int]
+) -> Iterator[tuple[tuple[int, ...], int]]:
     """(tile, number of vectors) for the operand whose last axis is the vector."""
     *outer, line = axes
     across = -(-line.size // lanes)
@@ -110,20 +171,19 @@ def vector_tiles(axes: Sequence[Axis], lanes: int, limit: int, packed: bool):
         if even < across or packed:
             yield (*[1] * len(outer), tile), even
         else:
-            for rest in tile_sizes([a.size for a in outer], limit // even):
+            for rest in tile_sizes([a.size for a in outer], limit // even, fixed):
                 yield (*rest, tile), even * prod(rest)
 
 
-def fma_cycles(element: str) -> float:
+def fma_cycles() -> float:
     """Cycles of one vector multiply-add: the widest vectors often run at half the rate."""
     return 1.0 if target.vector_bits() >= 512 else 0.5
 
 
-def step_cycles(rows: int, vectors: int, load: float, compute: str) -> float:
+def step_cycles(rows: int, vectors: int, load: float) -> float:
     """One summed index of a tile; ``load`` cycles for each vector."""
-    each = fma_cycles(compute)
     return max(
-        rows * vectors * each,
+        rows * vectors * fma_cycles(),
         vectors * load + rows * 0.5,
         (rows * vectors + vectors + (rows if vectors > 1 else 0) + 3) / 5,
         LATENCY,
@@ -141,14 +201,16 @@ class Chooser:
         self.problem, self.memory, self.compute = problem, memory, compute
         self.lanes = target.lanes(compute)
         self.registers = target.registers()
-        self.sum_size = prod([a.size for a in problem.summed])
-        self.shared = prod([a.size for a in problem.batch])
-        self.outputs = prod([a.size for a in (*problem.batch, *problem.rows, *problem.columns)])
+        self.sum_size = sum(problem.works())
+        shared = prod([a.size for a in problem.batch])
+        self.shared = shared
+        self.outputs = shared * prod([a.size for a in (*problem.rows, *problem.columns)])
+        self.products = self.outputs * self.sum_size
+        self.outputs *= len(problem.parts)
 
     def best(self) -> Choice:
         """The cheapest choice."""
-        options = list(self._options())
-        return min(options, key=lambda choice: choice.cycles)
+        return min(self._options(), key=lambda choice: choice.cycles)
 
     def _options(self) -> Iterator[Choice]:
         for vectors_left in (False, True):
@@ -158,110 +220,94 @@ class Chooser:
     # Products of single elements and vectors ------------------------------------------------------
 
     def _outer(self, swapped: bool) -> Iterator[Choice]:
-        problem = self.problem
-        scalars, vectors = Side(problem, not swapped), Side(problem, swapped)
-        if not vectors.axes:
-            return
-        line = vectors.axes[-1]
-        transposed = line.to == ROW
-        if transposed and not self._can_turn(vectors):
-            return
         for packed in (False, True):
-            if (packed and len(vectors.axes) > 1) or (not packed and vectors.stride(line) != 1):
+            scalars, vectors = Side(self.problem, not swapped), Side(self.problem, swapped)
+            line = vectors.axes[-1]
+            if packed and not vectors.can_pack:
+                continue
+            if not packed and vectors.stride(line) != 1 and line.size > 1:
+                continue
+            if len(vectors.axes) - 1 in vectors.fixed:
+                continue
+            if line.to == ROW and (len(vectors.axes) > 1 or line.step != 1):
                 continue
             found = self._outer_tiles(scalars, vectors, packed)
             if found is not None:
-                yield self._outer_choice(scalars, vectors, packed, transposed, *found)
-
-    def _can_turn(self, vectors: Side) -> bool:
-        return len(vectors.axes) == 1 and vectors.axes[0].step == 1
+                yield self._outer_choice(scalars, vectors, packed, *found)
 
     def _outer_tiles(self, scalars: Side, vectors: Side, packed: bool):
         """(cycles, scalar tile, vector tile) of the cheapest tile that fits the registers."""
         best = None
         sizes = [a.size for a in scalars.axes]
         line_sizes = [a.size for a in vectors.axes]
-        for tile, count in vector_tiles(vectors.axes, self.lanes, 6, packed):
+        options = vector_tiles(vectors.axes, self.lanes, 6, packed, vectors.fixed)
+        for tile, count in options:
             load = self._load_cycles(vectors, count, packed)
-            limit = (self.registers - 1 - count) // count
+            limit = min((self.registers - 1 - count) // count, 30)
             many = count_tiles(line_sizes, tile)
-            for rows in tile_sizes(sizes, max(1, min(limit, 30))):
-                step = step_cycles(prod(rows), count, load, self.compute)
-                cycles = step * many * count_tiles(sizes, rows) * self.sum_size * self.shared
+            for rows in tile_sizes(sizes, max(1, limit), scalars.fixed):
+                step = step_cycles(prod(rows), count, load)
+                tiles = many * count_tiles(sizes, rows) * self.shared
+                cycles = tiles * (step * self.sum_size + TILE * len(self.problem.parts))
                 if best is None or cycles < best[0]:
                     best = (cycles, rows, tile)
         return best
 
     def _load_cycles(self, vectors: Side, count: int, packed: bool) -> float:
         """Loading a vector: across a cache line, and from afar if rows fight for cache sets."""
-        each = fma_cycles(self.compute)
+        each = fma_cycles()
         if packed or not self.sum_size:
             return each
         load = 1.8 * each
         bytes_ = ir.align_of(self.memory)
         apart = abs(vectors.stride(self.problem.summed[-1])) * bytes_ if self.problem.summed else 0
-        if apart >= 256 and self.sum_size * count * self.lanes * bytes_ > target.l1() // 2:
+        held = self.sum_size * count * self.lanes * bytes_
+        if apart >= 256 and held > target.l1() // 4:
             load += 10 if apart % 1024 == 0 else 2
         return load
 
     def _outer_choice(
-        self, scalars: Side, vectors: Side, packed: bool, transposed: bool, cycles: float,
+        self, scalars: Side, vectors: Side, packed: bool, cycles: float,
         rows: Sequence[int], tile: Sequence[int],
     ) -> Choice:  # fmt: skip
-        cycles += self._finish_cycles(transposed)
+        transposed = vectors.axes[-1].to == ROW
+        cycles += self._finish_cycles(transposed, vectors)
         vector_copy = scalar_copy = None
-        summed = list(self.problem.summed)
-        vector_strides = [vectors.stride(a) for a in summed]
-        scalar_strides = [scalars.stride(a) for a in summed]
-        batch_vector = [vectors.stride(a) for a in self.problem.batch]
-        batch_scalar = [scalars.stride(a) for a in self.problem.batch]
-        vector_panel = scalar_panel = 0
-        vector_offset, scalar_offset = vectors.offset, scalars.offset
         if packed:
-            vector_copy = vectors.packed(tile[-1], self.memory)
+            vector_copy = vectors.pack(tile[-1], self.memory)
             cycles += vector_copy.cycles
-            vector_panel = self.sum_size * tile[-1]
-            vector_strides = dense_strides([a.size for a in summed], tile[-1])
-            panels = -(-vectors.axes[0].size // tile[-1])
-            batch_vector = self._packed_batch(batch_vector, panels * vector_panel)
-            vector_offset = 0
         if self._scalars_need_packing(scalars, prod(rows), cycles):
-            scalar_copy = scalars.packed(rows[0], self.memory)
+            scalar_copy = scalars.pack(rows[0], self.memory)
             cycles += scalar_copy.cycles
-            scalar_panel = self.sum_size * rows[0]
-            scalar_strides = dense_strides([a.size for a in summed], rows[0])
-            panels = -(-scalars.axes[0].size // rows[0])
-            batch_scalar = self._packed_batch(batch_scalar, panels * scalar_panel)
-            scalar_offset = 0
-        plan = Plan(
-            "outer", self.memory, self.compute, self.lanes,
-            self._batch(batch_scalar, batch_vector),
-            tuple(scalars.tiled(rows, scalar_panel)),
-            tuple(vectors.tiled(tile, vector_panel)),
-            tuple(map(Summed, [a.size for a in summed], scalar_strides, vector_strides)),
-            (scalar_offset, vector_offset),
-            self.problem.shape, self.problem.corner, (), transposed,
-        )  # fmt: skip
-        plan = with_splits(with_blocks(plan, cycles))
+        plan = with_blocks(self._plan("outer", scalars, vectors, rows, tile, transposed), cycles)
+        plan = with_splits(plan)
         if plan.splits > 1:
             cycles += self.outputs * plan.splits / self.lanes * 3
-        return Choice(plan, vectors.left, scalar_copy, vector_copy, cycles)
+        return Choice(plan, vectors.left, scalar_copy, vector_copy, cycles, self.products)
 
-    def _packed_batch(self, strides: Sequence[int], size: int) -> list[int]:
-        """Strides of the batch axes once an operand is packed; those it lacks stay 0."""
-        found, step = [], size
-        for axis, stride in reversed(list(zip(self.problem.batch, strides))):
-            found.insert(0, step if stride else 0)
-            step *= axis.size if stride else 1
-        return found
-
-    def _batch(self, scalar: Sequence[int], vector: Sequence[int]) -> tuple[Shared, ...]:
-        axes = self.problem.batch
-        return tuple([Shared(a.size, s, v, a.to, a.step) for a, s, v in zip(axes, scalar, vector)])
+    def _plan(self, form: str, scalars: Side, vectors: Side, rows, tile, transposed=False) -> Plan:
+        problem = self.problem
+        batch = zip(problem.batch, scalars.batch_strides(), vectors.batch_strides())
+        sums = zip(problem.summed, scalars.summed_strides(), vectors.summed_strides())
+        side = "v" if scalars.left else "s"
+        parts = []
+        for part, scalar, vector in zip(problem.parts, scalars.starts(), vectors.starts()):
+            still = (0,) * len(problem.rows)
+            phases = (still, part.phase) if scalars.left else (part.phase, still)
+            parts.append(Share(scalar, vector, part.counts, part.bases, *phases))
+        return Plan(
+            form, self.memory, self.compute, self.lanes,
+            tuple([Shared(a.size, s, v, a.to, a.step) for a, s, v in batch]),
+            scalars.tiled(rows), vectors.tiled(tile),
+            tuple([Summed(a.size, s, v) for a, s, v in sums]),
+            tuple(parts),
+            tuple([Bound(side, *guard) for guard in problem.guards]),
+            problem.shape, (), transposed,
+        )  # fmt: skip
 
     def _scalars_need_packing(self, scalars: Side, rows: int, cycles: float) -> bool:
         """Whether rows read in place would fight for the same cache sets, or lie far apart."""
-        if len(scalars.axes) != 1 or rows < 4 or not self.sum_size:
+        if not scalars.can_pack or rows < 4 or not self.sum_size:
             return False
         bytes_ = ir.align_of(self.memory)
         apart = abs(scalars.stride(scalars.axes[0])) * bytes_
@@ -271,14 +317,16 @@ class Chooser:
         pays = cycles > 4 * scalars.elements()
         return pays and (scattered or crowded)
 
-    def _finish_cycles(self, transposed: bool) -> float:
+    def _finish_cycles(self, transposed: bool, vectors: Side) -> float:
+        if not transposed and vectors.axes[-1].phases > 1:
+            return self.outputs * 1.5
         return self.outputs / self.lanes * (14 if transposed else 7)
 
     # Dot products ---------------------------------------------------------------------------------
 
     def _dot(self) -> Iterator[Choice]:
         problem = self.problem
-        if not problem.summed or self.lanes == 1:
+        if not problem.summed or self.lanes == 1 or problem.guards or len(problem.parts) > 1:
             return
         line = problem.summed[-1]
         if line.left != 1 or line.right != 1:
@@ -287,32 +335,21 @@ class Chooser:
         rows, columns = [a.size for a in scalars.axes], [a.size for a in vectors.axes]
         steps = -(-line.size // self.lanes) * prod([a.size for a in problem.summed[:-1]])
         best = None
+        each = fma_cycles()
         for tile in tile_sizes(rows, 8):
             limit = (self.registers - 2 - prod(tile)) // prod(tile)
             for across in tile_sizes(columns, max(1, min(limit, 8))):
                 m, n = prod(tile), prod(across)
-                each = fma_cycles(self.compute)
                 step = max(m * n * each, (m + n) * 1.5 * each, LATENCY)
                 many = count_tiles(rows, tile) * count_tiles(columns, across) * self.shared
-                cycles = many * (step * steps + 4 * m * n + 10)
+                cycles = many * (step * steps + 4 * m * n + TILE)
                 if best is None or cycles < best[0]:
                     best = (cycles, tile, across)
         assert best is not None
         cycles, tile, across = best
-        plan = Plan(
-            "dot", self.memory, self.compute, self.lanes,
-            self._batch([a.left for a in problem.batch], [a.right for a in problem.batch]),
-            tuple(scalars.tiled(tile)), tuple(vectors.tiled(across)),
-            tuple([Summed(a.size, a.left, a.right) for a in problem.summed]),
-            (scalars.offset, vectors.offset), problem.shape, problem.corner, (),
-        )  # fmt: skip
-        cycles += self._finish_cycles(False)
-        yield Choice(with_splits(with_blocks(plan, cycles)), False, None, None, cycles)
-
-
-def dense_strides(sizes: Sequence[int], last: int) -> list[int]:
-    """Strides of summed axes in a panel."""
-    return [prod(sizes[i + 1 :]) * last for i in range(len(sizes))]
+        cycles += self._finish_cycles(False, vectors)
+        plan = with_blocks(self._plan("dot", scalars, vectors, tile, across), cycles)
+        yield Choice(with_splits(plan), False, None, None, cycles, self.products)
 
 
 def grown(axes: Sequence[Tiled], times: float, least: int) -> tuple[tuple[Tiled, ...], float]:
@@ -325,7 +362,7 @@ def grown(axes: Sequence[Tiled], times: float, least: int) -> tuple[tuple[Tiled,
     for axis in reversed(axes):
         block = axis.tile
         if whole and not axis.panel:
-            while block < axis.size and (times > 1 or elements * block < least):
+            while block < axis.size and (times > 1 or elements * block * axis.phases < least):
                 more = min(axis.size, block + axis.tile)
                 times *= block / more
                 block = more
@@ -333,7 +370,7 @@ def grown(axes: Sequence[Tiled], times: float, least: int) -> tuple[tuple[Tiled,
             even = -(-(-(-axis.size // pieces)) // axis.tile) * axis.tile
             block = min(block, even)
         whole = whole and block == axis.size
-        elements *= block
+        elements *= block * axis.phases
         found.insert(0, axis._replace(block=block))
     return tuple(found), times
 
@@ -365,7 +402,7 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
 
 def with_splits(plan: Plan) -> Plan:
     """Cuts the first summed axis where there are few blocks, or panels outgrow the cache."""
-    if len(plan.summed) < 2 or plan.unrolled:
+    if len(plan.summed) < 2 or plan.unrolled or len(plan.parts) > 1:
         return plan
     sizes = [a.size for a in plan.summed]
     line = plan.vectors[-1]

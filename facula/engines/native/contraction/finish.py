@@ -90,11 +90,25 @@ def minimum(f: Function, a: Operand, b: Operand) -> Operand:
     return f.call("llvm.smin.i64", "i64", a, b)
 
 
-class Span:
-    """The part of an axis that a block holds: block-relative ``first`` to ``last``."""
+def maximum(f: Function, a: Operand, b: Operand) -> Operand:
+    """The larger of two indices."""
+    if isinstance(a, int) and isinstance(b, int):
+        return max(a, b)
+    a, b = f.pair(a, b)
+    return f.call("llvm.smax.i64", "i64", a, b)
 
-    def __init__(self, axis: Tiled, start: Operand, first: Operand, last: Operand):
-        self.axis, self.start, self.first, self.last = axis, start, first, last
+
+class Span:
+    """The part of an axis that a block holds.
+
+    The block begins at index ``begin``, in the result at ``start``; of the results in scratch
+    those from ``first`` to ``last`` are its own.
+    """
+
+    def __init__(
+        self, axis: Tiled, begin: Operand, start: Operand, first: Operand, last: Operand
+    ):
+        self.axis, self.begin, self.start, self.first, self.last = axis, begin, start, first, last
 
 
 @contextmanager
@@ -103,7 +117,7 @@ def loops(f: Function, spans: Sequence[Span]) -> Iterator[list[Operand]]:
     with ExitStack() as stack:
         indices: list[Operand] = []
         for span in spans:
-            if span.axis.block == 1:
+            if span.axis.extent == 1:
                 indices.append(0)
             else:
                 indices.append(stack.enter_context(f.loop(span.first, span.last)))
@@ -134,7 +148,7 @@ class Finish:
     def _linear(self, spans, indices) -> Operand:
         place: Operand = 0
         for span, index in zip(spans, indices):
-            place = plus(self.f, times(self.f, place, span.axis.block), index)
+            place = plus(self.f, times(self.f, place, span.axis.extent), index)
         return place
 
     def _straight(self, coordinates, scalars, vectors) -> None:
@@ -186,8 +200,7 @@ class Finish:
                 self._emit(value, [*here[:2], plus(f, here[COLUMN], j)], None)
 
     def _emit(self, value: Value, coordinates, mask: Value | None) -> None:
-        at = [plus(self.f, c, k) for c, k in zip(coordinates, self.plan.corner)]
-        self.epilogue.emit(self.f, self.pointers, value, tuple(at), mask)
+        self.epilogue.emit(self.f, self.pointers, value, tuple(coordinates), mask)
 
     def _transposed(self, coordinates, scalars, vectors) -> None:
         """Rows of scratch are columns of the result: squares are turned over one by one."""
@@ -223,7 +236,7 @@ class Finish:
 def size_of(spans: Sequence[Span]) -> int:
     size = 1
     for span in spans:
-        size *= span.axis.block
+        size *= span.axis.extent
     return size
 
 
@@ -233,11 +246,11 @@ def dense_run(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:
     length = 1
     for span in reversed(spans):
         axis = span.axis
-        whole = not run or run[0].axis.block == run[0].axis.size
+        whole = not run or run[0].axis.extent == run[0].axis.whole
         if axis.to != COLUMN or axis.step != length or not whole:
             break
         run.insert(0, span)
-        length *= axis.block
+        length *= axis.extent
     return list(spans[: len(spans) - len(run)]), run
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import prod
 
 from facula.engines.native import ir, target
-from facula.engines.native.contraction import problem as problems
+from facula.engines.native.contraction import kinds
 from facula.engines.native.contraction.blocks import Writer
 from facula.engines.native.contraction.choose import Choice, choose
 from facula.engines.native.contraction.combine import combine
@@ -16,7 +17,6 @@ from facula.engines.native.contraction.problem import Problem, Strided
 from facula.engines.native.kernel import Kernel, Lowered, Piece, Ref, given, result, temporary
 from facula.engines.native.views import View, row_major
 
-KINDS = ("matmul", "conv", "conv_input_grad", "conv_weight_grad")
 FLOATS = {
     "float32": ("float", "float"),
     "float64": ("double", "double"),
@@ -54,47 +54,70 @@ class Lowering:
             return Lowered([])
         left = Strided(given(0), a.shape, a.strides, a.offset)
         right = Strided(given(1), b.shape, b.strides, b.offset)
-        for problem in self._problems(kind, params, left, right, shape):
-            self._contract(problem, epilogue)
+        problem = self._problem(kind, params, left, right, shape)
+        self._contract(problem, epilogue)
         return Lowered(self.pieces, self.temps)
 
-    def _problems(self, kind: str, params, a: Strided, b: Strided, shape) -> list[Problem]:
+    def _problem(self, kind: str, params, a: Strided, b: Strided, shape) -> Problem:
+        """The cheapest way to see a node: what is padded and what guarded."""
         if kind == "matmul":
-            return [problems.matmul(a, b, shape)]
+            return kinds.matmul(a, b, shape)
+        if kind == "conv_input_grad":
+            params = {**params, "shape": shape}
+            axes = kinds.input_grad_axes(params, b.shape[2:])
+            padding = kinds.input_grad_padding(axes, a.shape[2:])
+
+            def view(x: Strided, guarded) -> Problem:
+                return kinds.input_grad(params, x, b, axes, guarded, padding)
+
+            return self._cheapest(a, padding, view)
         if kind == "conv":
-            return [problems.conv(params, self._padded(a, params["padding"]), b, shape)]
-        if kind == "conv_weight_grad":
-            padded = self._padded(b, params["padding"])
-            return [problems.weight_grad(params, a, padded, shape)]
-        assert kind == "conv_input_grad", kind
-        along = problems.input_grad_phases({**params, "shape": shape}, b.shape[2:])
-        padding = problems.input_grad_padding(along, a.shape[2:])
-        padded = self._padded(a, padding)
-        return list(
-            problems.input_grads({**params, "shape": shape}, padded, b, along, padding)
+            return self._cheapest(
+                a, params["padding"], lambda x, guarded: kinds.conv(params, x, b, shape, guarded)
+            )
+        assert kind == "conv_weight_grad", kind
+        return self._cheapest(
+            b, params["padding"], lambda x, guarded: kinds.weight_grad(params, a, x, shape, guarded)
         )
+
+    def _cheapest(self, x: Strided, padding, view) -> Problem:
+        """Pads ``x`` along all axes, along the last one, or along none."""
+        x = _cut(x, padding)
+        borders = [(max(0, low), max(0, high)) for low, high in padding]
+        wide = [i for i, pair in enumerate(borders) if any(pair)]
+        if not wide:
+            return view(x, ())
+        options = {(), tuple(wide), tuple(wide[:-1])}
+        best = None
+        for guarded in sorted(options):
+            padded, copy = self._padding(x, borders, guarded)
+            problem = view(padded, guarded)
+            cycles = self._choice(problem).cycles + (copy.cycles if copy else 0)
+            if best is None or cycles < best[0]:
+                best = (cycles, guarded, copy)
+        assert best is not None
+        _, guarded, copy = best
+        padded, _ = self._padding(x, borders, guarded)
+        if copy is not None:
+            padded = padded._replace(ref=self._copied(x.ref, copy))
+        return view(padded, guarded)
+
+    def _padding(self, x: Strided, borders, guarded) -> tuple[Strided, Copy | None]:
+        """``x`` with zeros around the axes that are not guarded, and the copy that makes it."""
+        kept = [(0, 0) if i in guarded else pair for i, pair in enumerate(borders)]
+        if not any(map(any, kept)):
+            return x, None
+        sizes = (*x.shape[:2], *[n + sum(pair) for n, pair in zip(x.shape[2:], kept)])
+        low = (0, 0, *[low for low, _ in kept])
+        copy = Copy(self.memory, sizes, x.strides, low, x.shape, x.offset)
+        return Strided(x.ref, sizes, row_major(sizes).strides), copy
+
+    def _choice(self, problem: Problem) -> Choice:
+        return choose(_anonymous(problem), self.memory, self.compute, target.vector_bits())
 
     def _temporary(self, elements: int, element: str) -> Ref:
         self.temps.append((elements + 16) * ir.align_of(element))
         return temporary(len(self.temps) - 1)
-
-    def _padded(self, x: Strided, padding) -> Strided:
-        """``x`` with zeros around its spatial axes; what a negative padding cuts off is skipped."""
-        shape, offset = list(x.shape), x.offset
-        borders = []
-        for i, (low, high) in enumerate(padding):
-            offset += max(0, -low) * x.strides[2 + i]
-            shape[2 + i] -= max(0, -low) + max(0, -high)
-            borders.append((max(0, low), max(0, high)))
-        cut = Strided(x.ref, tuple(shape), x.strides, offset)
-        if 0 in shape or not any(map(any, borders)):
-            if not any(map(any, borders)):
-                return cut
-        sizes = (*shape[:2], *[n + sum(pair) for n, pair in zip(shape[2:], borders)])
-        low_zeros = (0, 0, *[low for low, _ in borders])
-        copy = Copy(self.memory, sizes, x.strides, low_zeros, tuple(shape), offset)
-        ref = self._copied(x.ref, copy)
-        return Strided(ref, sizes, row_major(sizes).strides)
 
     def _copied(self, source: Ref, copy: Copy) -> Ref:
         made = self._temporary(copy.elements, copy.element)
@@ -102,7 +125,7 @@ class Lowering:
         return made
 
     def _contract(self, problem: Problem, epilogue) -> None:
-        choice = choose(_anonymous(problem), self.memory, self.compute, target.vector_bits())
+        choice = self._choice(problem)
         plan = choice.plan
         sources = [problem.left.ref, problem.right.ref]
         if choice.swapped:
@@ -134,20 +157,24 @@ class Lowering:
             lambda name: Writer(name, plan, epilogue, chunks).text(),
             chunks,
             choice.cycles / 3,
-            2.0 * plan.multiplications,
+            2.0 * choice.products,
         )
 
 
 def _anonymous(problem: Problem) -> Problem:
     """The problem without the names of its buffers: what a choice depends on."""
     nobody = given(0)
-    return Problem(
-        problem.left._replace(ref=nobody),
-        problem.right._replace(ref=nobody),
-        problem.batch,
-        problem.rows,
-        problem.columns,
-        problem.summed,
-        problem.shape,
-        problem.corner,
+    return replace(
+        problem,
+        left=problem.left._replace(ref=nobody),
+        right=problem.right._replace(ref=nobody),
     )
+
+
+def _cut(x: Strided, padding) -> Strided:
+    """``x`` without what a negative padding leaves out."""
+    shape, offset = list(x.shape), x.offset
+    for i, (low, high) in enumerate(padding):
+        offset += max(0, -low) * x.strides[2 + i]
+        shape[2 + i] -= max(0, -low) + max(0, -high)
+    return Strided(x.ref, tuple(shape), x.strides, offset)

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
-from math import prod
 
 from facula.engines.native import ir
-from facula.engines.native.contraction.finish import converted, lane_sums, plus, times
+from facula.engines.native.contraction.finish import (
+    converted,
+    lane_sums,
+    maximum,
+    minimum,
+    times,
+)
 from facula.engines.native.contraction.plan import Plan, Summed, Tiled, vector_offsets
 from facula.engines.native.ir import Function, Operand, Value
 
@@ -20,7 +25,7 @@ def places(axes: Sequence[Tiled]) -> list[tuple[int, int]]:
         offset = row = 0
         for axis, index in zip(axes, indices):
             offset += index * (1 if axis.panel else axis.stride)
-            row = row * axis.block + index
+            row = row * axis.extent + index * axis.phases
         found.append((offset, row))
     return found
 
@@ -30,20 +35,32 @@ def vector_places(plan: Plan) -> list[tuple[int, int, int]]:
     line = plan.vectors[-1]
     inside = vector_offsets(line.tile, plan.lanes, bool(line.panel))
     return [
-        (offset + at, row * line.block + at, count)
+        (offset + at, row * line.extent + at * line.phases, count)
         for offset, row in places(plan.vectors[:-1])
         for at, count in inside
     ]
 
 
+def first_lanes(count: int, lanes: int) -> Value:
+    """A mask of the first ``count`` lanes."""
+    bits = ", ".join(["i1 true" if i < count else "i1 false" for i in range(lanes)])
+    return Value(ir.vector("i1", lanes), f"<{bits}>")
+
+
 class Tile:
-    """A tile whose operands begin at two addresses; ``part`` is the number of the split."""
+    """A tile whose operands begin at two addresses.
+
+    ``counts`` are the sizes of the summed axes, ``bases`` belong to the plan's bounds, ``split``
+    is the number of the part of the first summed axis, if that is split.
+    """
 
     def __init__(
-        self, f: Function, plan: Plan, scalar: Value, vector: Value, part: Operand | None
-    ):
-        self.f, self.plan, self.part = f, plan, part
+        self, f: Function, plan: Plan, scalar: Value, vector: Value, counts: Sequence[Operand],
+        bases: Sequence[Operand], split: Operand | None,
+    ):  # fmt: skip
+        self.f, self.plan, self.split = f, plan, split
         self.starts = (scalar, vector)
+        self.counts, self.bases = counts, bases
         self.rows = places(plan.scalars)
 
     def store(self, corner: Value) -> None:
@@ -71,26 +88,61 @@ class Tile:
                 for slot, value in zip(slots, self._step(at, columns, sums)):
                     f.set(slot, value)
             sums = [f.get(kind, slot) for slot in slots]
+        phases = plan.vectors[-1].phases
         for i, (_, row) in enumerate(self.rows):
-            for j, (_, column, _) in enumerate(columns):
-                place = f.at(corner, row * plan.pitch + column, plan.compute)
-                f.store(sums[i * len(columns) + j], place)
+            for j, (_, column, count) in enumerate(columns):
+                value, place = sums[i * len(columns) + j], row * plan.pitch + column
+                if phases == 1 and count == plan.lanes:
+                    f.store(value, f.at(corner, place, plan.compute))
+                    continue
+                if phases == 1:
+                    mask = first_lanes(count, plan.lanes)
+                    f.masked_store(value, f.at(corner, place, plan.compute), mask)
+                    continue
+                for lane in range(count):
+                    one = f.extract(value, lane) if plan.lanes > 1 else value
+                    f.store(one, f.at(corner, place + lane * phases, plan.compute))
 
     def _walk(self, stack: ExitStack, axes: Sequence[Summed]) -> list[Value]:
         """Opens loops over summed axes; the addresses of both operands inside."""
         f, plan = self.f, self.plan
         at = list(self.starts)
         for number, axis in enumerate(axes):
-            first: Operand = 0
-            last: Operand = axis.size
-            if number == 0 and self.part is not None:
-                first = f.op("sdiv", f.mul(self.part, axis.size), plan.splits)
-                after = f.mul(f.op("add", self.part, 1), axis.size)
-                last = f.op("sdiv", after, plan.splits)
+            first, last = self._range(number)
             index = stack.enter_context(f.loop(first, last))
             at[0] = f.at(at[0], times(f, index, axis.scalar), plan.memory)
             at[1] = f.at(at[1], times(f, index, axis.vector), plan.memory)
         return at
+
+    def _range(self, number: int) -> tuple[Operand, Operand]:
+        """Which elements of a summed axis there are: within the split, inside the operand."""
+        f, plan = self.f, self.plan
+        first: Operand = 0
+        last: Operand = self.counts[number]
+        if number == 0 and self.split is not None:
+            size = plan.summed[0].size
+            first = f.op("sdiv", f.mul(self.split, size), plan.splits)
+            last = f.op("sdiv", f.mul(f.op("add", self.split, 1), size), plan.splits)
+        for bound, base in zip(plan.bounds, self.bases):
+            if bound.summed == number:
+                base = f.typed(base, "i64")
+                if bound.tap > 0:  # 0 <= base + tap * t < limit
+                    low = self._quotient(f.op("sub", bound.tap - 1, base), bound.tap)
+                    high = self._quotient(f.op("sub", bound.limit - 1, base), bound.tap)
+                else:
+                    low = self._quotient(f.add(base, -bound.limit - bound.tap), -bound.tap)
+                    high = self._quotient(base, -bound.tap)
+                first = maximum(f, first, low)
+                last = minimum(f, last, f.add(high, 1))
+        return first, last
+
+    def _quotient(self, value: Value, by: int) -> Value:
+        """Rounded down, also below zero."""
+        f = self.f
+        if by == 1:
+            return value
+        far = 1 << 20  # no axis reaches that far below zero
+        return f.op("sub", f.op("sdiv", f.add(value, far * by), by), far)
 
     def _step(self, at: Sequence[Value], columns, sums: Sequence[Value]) -> list[Value]:
         """One index of all summed axes: the sums with its products added."""
@@ -114,9 +166,7 @@ class Tile:
         if count == plan.lanes:
             value = f.load(kind, place)
         else:
-            bits = ", ".join(["i1 true" if i < count else "i1 false" for i in range(plan.lanes)])
-            mask = Value(ir.vector("i1", plan.lanes), f"<{bits}>")
-            value = f.masked_load(kind, place, mask)
+            value = f.masked_load(kind, place, first_lanes(count, plan.lanes))
         return converted(f, value, plan.compute)
 
     def _unrolled(self, columns, kind: str) -> list[Value]:

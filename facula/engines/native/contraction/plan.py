@@ -13,6 +13,7 @@ class Tiled(NamedTuple):
     An axis is cut into blocks, a block into tiles; the last of each begins earlier rather than
     being shorter, so that some elements may be computed twice. Where ``panel`` is not 0 the
     operand is packed: tiles lie ``panel`` elements apart and the last is filled up with zeros.
+    An index stands for ``phases`` neighbours in the result, of which there are ``whole``.
     """
 
     size: int
@@ -22,6 +23,8 @@ class Tiled(NamedTuple):
     tile: int
     block: int
     panel: int = 0
+    phases: int = 1
+    whole: int = 0
 
     @property
     def blocks(self) -> int:
@@ -30,6 +33,11 @@ class Tiled(NamedTuple):
     @property
     def tiles(self) -> int:
         return -(-self.block // self.tile)
+
+    @property
+    def extent(self) -> int:
+        """Elements of the result that a block holds."""
+        return self.block * self.phases
 
 
 class Shared(NamedTuple):
@@ -50,6 +58,28 @@ class Summed(NamedTuple):
     vector: int
 
 
+class Bound(NamedTuple):
+    """A guard (see :class:`Guard`): the result axis is number ``axis`` of side ``s`` or ``v``."""
+
+    side: str
+    axis: int
+    summed: int
+    move: int
+    tap: int
+    limit: int
+
+
+class Share(NamedTuple):
+    """A part: offsets in both operands, counts of the summed axes, bases of the bounds, phases."""
+
+    scalar: int
+    vector: int
+    counts: tuple[int, ...]
+    bases: tuple[int, ...]
+    scalar_phase: tuple[int, ...]
+    vector_phase: tuple[int, ...]
+
+
 @dataclass(frozen=True)
 class Plan:
     """All that the code of a contraction depends on, besides its epilogue.
@@ -58,7 +88,8 @@ class Plan:
     other (*vectors*), whose last axis is the vector; ``dot`` has the vector along the last summed
     axis. With ``transposed`` the vector runs along the result's rows. ``order`` lists
     the block loops from the outermost: ``b0``, ``s1``, ``v0`` ... With ``splits`` > 1 the
-    first summed axis is cut and partial results are added up by another kernel.
+    first summed axis is cut and partial results are added up by another kernel. ``unrolled``
+    writes out all products, for short sums.
     """
 
     form: str
@@ -69,9 +100,9 @@ class Plan:
     scalars: tuple[Tiled, ...]
     vectors: tuple[Tiled, ...]
     summed: tuple[Summed, ...]
-    offsets: tuple[int, int]
+    parts: tuple[Share, ...]
+    bounds: tuple[Bound, ...]
     shape: tuple[int, int, int]
-    corner: tuple[int, int, int]
     order: tuple[str, ...]
     transposed: bool = False
     splits: int = 1
@@ -92,20 +123,14 @@ class Plan:
     @property
     def pitch(self) -> int:
         """Elements between rows of a block's results: a row may spill one vector into the gap."""
-        row = prod([v.block for v in self.vectors])
+        row = prod([v.extent for v in self.vectors])
         return -(-row // self.lanes) * self.lanes + (self.lanes if self.lanes > 1 else 0)
 
     @property
     def scratch(self) -> int:
         """Elements of a block's results; a transposition may read some rows more."""
-        rows = prod([s.block for s in self.scalars])
+        rows = prod([s.extent for s in self.scalars])
         return (rows + (self.lanes - 1 if self.transposed else 0)) * self.pitch
-
-    @property
-    def multiplications(self) -> int:
-        """Useful multiplications."""
-        sizes = [a.size for a in (*self.batch, *self.scalars, *self.vectors, *self.summed)]
-        return prod(sizes)
 
 
 def vector_offsets(tile: int, lanes: int, packed: bool) -> list[tuple[int, int]]:

@@ -23,8 +23,8 @@ demo: $(VENV)/.installed  ## train LeNet on real handwritten digits
 test: $(VENV)/.dev  ## run the tests (those against PyTorch only where it is installed)
 	$(BIN)/python -m pytest $(TESTS)
 
-bench: $(VENV)/.installed  ## what recording costs
-	for file in bench/bench_*.py; do $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.installed  ## every row beside PyTorch and other libraries, where they are installed
+	$(BIN)/python bench/run.py $(BENCH)
 
 lint: $(VENV)/.dev  ## format, rules, types, import layers, file sizes
 	$(BIN)/ruff format --check .

@@ -72,7 +72,10 @@ class Results:
         same = kept.get("where", {}).get("machine") == where["machine"]
         self.rows: dict[str, dict] = kept["rows"] if same else {}
         versions = sorted({*where["versions"], *(kept["where"]["versions"] if same else ())})
-        self.where = {**where, "versions": versions, "peak": peak}
+        # The peak is the machine's; a lower one was measured while something else ran.
+        peaks = [p for p in (peak, kept["where"]["peak"] if same else None) if p]
+        best = max(peaks, key=lambda p: p["all"], default=None)
+        self.where = {**where, "versions": versions, "peak": best}
 
     def add(self, name: str, facts: dict, quick: bool) -> None:
         """Keep a row's figures in place of older ones, and write both files."""

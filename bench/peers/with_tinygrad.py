@@ -1,9 +1,9 @@
-"""The rows in tinygrad: a TinyJit of the whole step; its layouts are PyTorch's."""
+"""The rows in tinygrad: a TinyJit of the whole step, in PyTorch's layouts. It needs clang."""
 
 from __future__ import annotations
 
 import numpy as np
-from tinygrad import Tensor, TinyJit
+from tinygrad import Context, Tensor, TinyJit
 from tinygrad.nn.optim import SGD
 
 from peers.layouts import feed
@@ -44,7 +44,7 @@ def chain(parameters, batches, layers, loss, optimizer, lr, momentum=0.0):
     turn = feed(batches, lambda array: Tensor(np.array(array)).realize())
 
     def step():
-        with Tensor.train():
+        with Context(TRAINING=1):
             return train(*next(turn)).item()
 
     return step

@@ -83,7 +83,10 @@ def enter_sequence(items, role, key, values, tensors) -> int:
     if role:
         key.append(len(items))
         for item in items:
-            value = item._value if isinstance(item, TensorBase) else plain_scalar(item)
+            if item.__class__ is int:  # where a window starts
+                value = scalar(item)
+            else:
+                value = item._value if isinstance(item, TensorBase) else plain_scalar(item)
             key.append(value.spec)
             values.append(value)
             tensors.append(None)

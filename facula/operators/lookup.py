@@ -69,6 +69,9 @@ def general(operator, args, sync=True):
         elif kind == STATIC or (kind == INTEGRAL and not role):
             key.append(argument)
         elif kind == SEQUENCE:
+            if cls is tuple and not role and (not argument or argument[0].__class__ is int):
+                key.append(argument)  # sizes, strides: nearly all there are
+                continue
             needs |= enter_sequence(argument, role, key, values, tensors)
         elif kind == FOREIGN:
             return general(operator, [from_numpy_scalar(a) for a in args])

@@ -6,6 +6,8 @@ cheaper than recording, and a program does not depend on which rows a loop looks
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from facula.autograd.handle import TensorBase, wrap
@@ -72,6 +74,7 @@ class _LeadingStep(views.Step):
         return _leading_arguments(self.shape, *self.bounds)
 
 
+@lru_cache(4096)
 def _leading_arguments(shape, first, last, step, index):
     """Arguments of the window operator for ``x[index]`` or ``x[first:last:step]``."""
     if index is not None:

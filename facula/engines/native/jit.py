@@ -1,9 +1,6 @@
 """Turns kernels into machine code in memory: ``load(kernels)`` gives their addresses.
 
 Code is looked for among what this process has, then on disk (`cache.py`), and only then compiled.
-The IR of the generators is vector code already, so a short pipeline suffices: stack slots become
-registers, addresses and control flow are simplified, loops get the form in which LLVM's code
-generator moves what does not change out of them.
 """
 
 from __future__ import annotations
@@ -17,11 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from facula.engines.native import cache, image, llvm, target
+from facula.engines.native import cache, compiler, image, llvm, target
 from facula.engines.native.image import Image
 from facula.engines.native.kernel import Kernel
 
-_PASSES = ("simplify_cfg", "sroa", "simplify_cfg", "loop_rotate", "instruction_combine")
 _IMAGE, _OBJECT = b"I", b"O"  # the first byte of a cached file
 _addresses: dict[str, int] = {}
 _libraries: list[Any] = []
@@ -46,30 +42,36 @@ def load(kernels: Sequence[Kernel]) -> list[int]:
 
 
 def _load(kernels: list[Kernel]) -> None:
-    fresh: dict[str, bytes] = {}
+    names = {k.key: cache.digest(fingerprint(), k.key) for k in kernels}
+    kept = {key: cache.read(name) for key, name in names.items()}
+    fresh = _compiled([k for k in kernels if kept[k.key] is None])
     images: dict[str, Image] = {}
     objects: dict[str, bytes] = {}
-    for kernel in kernels:
-        name = cache.digest(fingerprint(), kernel.key)
-        code = cache.read(name)
-        if code is None:
-            code = fresh[name] = _compiled(kernel)
+    for key, old in kept.items():
+        code = fresh[key] if old is None else old
         if code[:1] == _IMAGE:
-            images[kernel.key] = Image.unpacked(code[1:])
+            images[key] = Image.unpacked(code[1:])
         else:
-            objects[kernel.key] = code[1:]
+            objects[key] = code[1:]
     try:
         _addresses.update(zip(images, image.load(list(images.values()))))
     except OSError as error:
         raise llvm.Unavailable(f"compiled code cannot be loaded ({error})") from error
     _addresses.update(_linked(objects))
-    cache.write(fresh)
+    cache.write({names[key]: code for key, code in fresh.items()})
 
 
-def _compiled(kernel: Kernel) -> bytes:
-    """What the cache keeps of a kernel: its image, or its object code where there are none."""
-    function = symbol(kernel.key)
-    code = compile_ir(kernel.emit(function), kernel.key)
+def _compiled(kernels: list[Kernel]) -> dict[str, bytes]:
+    """What the cache keeps of each kernel, by key."""
+    if not kernels:
+        return {}
+    sources = [(k.key, functools.partial(k.emit, symbol(k.key))) for k in kernels]
+    codes = compiler.compile_all(sources)
+    return {k.key: _entry(code, symbol(k.key)) for k, code in zip(kernels, codes)}
+
+
+def _entry(code: bytes, function: str) -> bytes:
+    """An image, or the object code itself where there are none."""
     if image.possible():
         try:
             return _IMAGE + image.link(code, function).packed()
@@ -94,22 +96,6 @@ def fingerprint() -> str:
     return f"{source.hexdigest()} {image.possible()} {target.host().identity}"
 
 
-def compile_ir(text: str, what: str) -> bytes:
-    """The object code of a module of LLVM IR; ``what`` names it in errors."""
-    binding = llvm.binding()
-    with _lock:
-        try:
-            module = binding.parse_assembly(text)
-            module.verify()
-        except RuntimeError as error:
-            raise RuntimeError(f"invalid LLVM IR for {what}: {error}") from None
-        passes = binding.create_new_module_pass_manager()
-        for name in _PASSES:
-            getattr(passes, f"add_{name}_pass")()
-        passes.run(module, _builder())
-        return _machine().emit_object(module)
-
-
 def _linked(objects: dict[str, bytes]) -> dict[str, int]:
     """Addresses of functions in objects that LLVM's linker puts into executable memory."""
     if not objects:
@@ -123,25 +109,9 @@ def _linked(objects: dict[str, bytes]) -> dict[str, int]:
 
 
 @functools.cache
-def _machine() -> Any:
-    binding, host = llvm.binding(), target.host()
-    features = binding.get_host_cpu_features()
-    features["prefer-256-bit"] = False  # the width is the generators' choice
-    return binding.Target.from_default_triple().create_target_machine(
-        cpu=host.cpu, features=features.flatten(), opt=2, reloc="pic", codemodel="small"
-    )
-
-
-@functools.cache
-def _builder() -> Any:
-    binding = llvm.binding()
-    return binding.create_pass_builder(_machine(), binding.create_pipeline_tuning_options())
-
-
-@functools.cache
 def _linker() -> Any:
     modern = sys.platform != "win32"  # LLVM's newer linker does not know all of Windows' objects
-    return llvm.binding().create_lljit_compiler(_machine(), use_jit_link=modern)
+    return llvm.binding().create_lljit_compiler(compiler.machine(), use_jit_link=modern)
 
 
 def _after_fork() -> None:

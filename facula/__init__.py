@@ -74,7 +74,8 @@ globals().update({name: getattr(_torch_forms, name) for name in _torch_forms.NAM
 _LAZY = {
     name: f"facula.{name}"
     for name in (
-        "_dynamo", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed", "distributions",
+        "_dynamo", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed",
+        "distributions",
         "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx",
         "optim", "profiler", "random", "serialization", "sparse", "special", "testing", "train",
         "types", "utils", "vision", "xpu",

@@ -98,3 +98,14 @@ def find(key, live, inputs, calls, lines) -> Plan:
 def count() -> int:
     """How many distinct programs are known: constant in a steady training loop."""
     return len(_cache)
+
+
+def known() -> list[Plan]:
+    """All programs that are known."""
+    return list(_cache.values())
+
+
+def forget() -> None:
+    """Forget all programs; those that run again are made anew."""
+    _cache.clear()
+    _kept["nodes"] = 0

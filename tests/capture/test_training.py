@@ -74,6 +74,9 @@ def same(make, optimize, **settings):
     assert history(make, optimize, True, **settings) == history(make, optimize, False, **settings)
 
 
+both = pytest.mark.parametrize("engine", ["reference", "native"], indirect=True)
+
+
 def sgd(params):
     return torch.optim.SGD(params, lr=0.05, momentum=0.9)
 
@@ -106,10 +109,12 @@ def test_optimizers(name):
 
 @pytest.mark.parametrize("order", ["first", "last"])
 @pytest.mark.parametrize("none", [True, False])
+@both
 def test_batch_norm_and_dropout_with_either_order_of_zero_grad(order, none):
     same(conv_net, sgd, order=order, none=none)
 
 
+@both
 def test_learning_rate_schedules():
     def schedule(optimizer):
         return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=STEPS + 1)
@@ -161,6 +166,7 @@ def test_losses_are_those_of_pytorch():
         assert step(x, y).item() == pytest.approx(loss.item(), rel=1e-4)
 
 
+@both
 def test_train_and_eval_of_one_network():
     def run(captured):
         torch.manual_seed(0)
@@ -194,6 +200,7 @@ def test_train_and_eval_of_one_network():
     assert run(True) == run(False)
 
 
+@both
 def test_gradients_accumulate_over_calls():
     def run(captured):
         torch.manual_seed(0)

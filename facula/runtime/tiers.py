@@ -39,7 +39,7 @@ def _choose(nodes: Sequence[Node], sightings: int) -> str:
 
 def _best() -> str:
     """The fastest engine that can be used; says once why it is not the native one."""
-    if flags.engine != _NATIVE or not _known["native"]:
+    if flags.engine == _REFERENCE or not _known["native"]:
         return _REFERENCE
     try:
         engine(_NATIVE)

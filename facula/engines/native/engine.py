@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula.engines.native import llvm
+from facula.engines.native import jit
 from facula.engines.native.executable import NativeSegment
 from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Unsupported, lower
@@ -53,7 +53,7 @@ class NativeEngine:
     name = "native"
 
     def __init__(self):
-        llvm.binding()  # raises Unavailable where there is no LLVM
+        jit.check()  # raises Unavailable where there is no LLVM
 
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]):
         nodes, outputs = rewrite(nodes, outputs)

@@ -41,6 +41,7 @@ from facula.engines.native.executor_code import (
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.pool_code import Word
 
+_CALL = jit.with_others(Kernel("executor", "executor call", executor_code.call))
 STATUS_SLOT = -1
 GRAIN = 4_000.0  # ns of work that make another thread worth while
 LOUD = 20_000.0  # ns of work for which sleeping threads are woken
@@ -228,7 +229,7 @@ def _words(item: Any) -> str:
 
 @functools.cache
 def _method() -> Any:
-    (address,) = jit.load([Kernel("executor", "executor call", executor_code.call)])
+    (address,) = jit.load([_CALL])
     return objects.method(address)
 
 

@@ -21,12 +21,19 @@ from facula.engines.native.kernel import Kernel
 _IMAGE, _OBJECT = b"I", b"O"  # the first byte of a cached file
 _addresses: dict[str, int] = {}
 _libraries: list[Any] = []
+_needed: list[Kernel] = []
 _lock = threading.RLock()
 
 
 def check() -> None:
     """Raises Unavailable if kernels cannot be compiled here; loads LLVM only when it must."""
     target.host()
+
+
+def with_others(kernel: Kernel) -> Kernel:
+    """Have a kernel that every process needs loaded along with the first that are asked for."""
+    _needed.append(kernel)
+    return kernel
 
 
 def load(kernels: Sequence[Kernel]) -> list[int]:
@@ -37,6 +44,7 @@ def load(kernels: Sequence[Kernel]) -> list[int]:
     with _lock:
         missing = {k.key: k for k in kernels if k.key not in _addresses}
         if missing:
+            missing.update({k.key: k for k in _needed if k.key not in _addresses})
             _load(list(missing.values()))
     return [_addresses[k.key] for k in kernels]
 

@@ -22,7 +22,7 @@ from facula.engines.native.pool_code import Seat, Word
 MOST = 128
 _POSIX = hasattr(signal, "pthread_sigmask")  # elsewhere every kernel runs on its caller
 SPIN = 100_000  # ns that a worker looks for work before it sleeps
-_WORKER = Kernel("pool", "pool worker", pool_code.worker)
+_WORKER = jit.with_others(Kernel("pool", "pool worker", pool_code.worker))
 _FUNCTIONS = {
     Word.YIELD: "sched_yield",
     Word.CLOCK: "clock_gettime",

@@ -7,7 +7,7 @@ latency of chained additions, instructions decoded. They need only rank the choi
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -49,7 +49,8 @@ class Side:
     def __init__(self, problem: Problem, left: bool):
         self.problem, self.left = problem, left
         self.axes = problem.rows if left else problem.columns
-        self.fixed = set() if left else {g.column for g in problem.guards}
+        self.forced = {} if left else {g.column: 1 for g in problem.guards}
+        self.forced.update({i: a.width for i, a in enumerate(self.axes) if a.width})
         self.width = self.panel = 0
 
     def stride(self, axis: Axis) -> int:
@@ -59,7 +60,7 @@ class Side:
     def can_pack(self) -> bool:
         """One axis, and summed elements that lie where their numbers say."""
         simple = self.left or (len(self.problem.parts) == 1 and not self.problem.guards)
-        return len(self.axes) == 1 and simple
+        return len(self.axes) == 1 and simple and not self.axes[0].width
 
     def _stored(self) -> list[int]:
         return [(a.stored if self.left else 0) or a.size for a in self.problem.summed]
@@ -89,7 +90,7 @@ class Side:
     def tiled(self, tiles: Sequence[int]) -> tuple[Tiled, ...]:
         """The axes with tiles; their blocks are set later."""
         return tuple([
-            Tiled(a.size, self.stride(a), a.to, a.step, t, t, self.panel, a.phases,
+            Tiled(a.size, self.stride(a), a.to, a.step, t, t, a.panel or self.panel, a.phases,
                   a.whole or a.size)
             for a, t in zip(self.axes, tiles)
         ])  # fmt: skip
@@ -128,19 +129,21 @@ class Side:
 
 
 def tile_sizes(
-    sizes: Sequence[int], limit: int, fixed: Collection[int] = ()
+    sizes: Sequence[int], limit: int, forced: Mapping[int, int]
 ) -> Iterator[tuple[int, ...]]:
     """Tiles of at most ``limit`` elements: an axis is cut only if those outside it are not tiled.
 
-    Axes numbered in ``fixed`` are not tiled at all.
+    The tiles of some axes, by number, are ``forced``.
     """
     if not sizes:
         yield ()
         return
     *outer, size = sizes
-    if len(outer) in fixed:
-        for rest in tile_sizes(outer, limit, fixed):
-            yield (*rest, 1)
+    if len(outer) in forced:
+        own = forced[len(outer)]
+        if own <= limit:
+            for rest in tile_sizes(outer, limit // own, forced):
+                yield (*rest, own)
         return
     seen = set()
     for most in range(1, min(size, limit) + 1):
@@ -151,12 +154,12 @@ def tile_sizes(
         if even < size:
             yield (*[1] * len(outer), even)
         else:
-            for rest in tile_sizes(outer, limit // size, fixed):
+            for rest in tile_sizes(outer, limit // size, forced):
                 yield (*rest, even)
 
 
 def vector_tiles(
-    axes: Sequence[Axis], lanes: int, limit: int, packed: bool, fixed: Collection[int]
+    axes: Sequence[Axis], lanes: int, limit: int, packed: bool, forced: Mapping[int, int]
 ) -> Iterator[tuple[tuple[int, ...], int]]:
     """(tile, number of vectors) for the operand whose last axis is the vector."""
     *outer, line = axes
@@ -171,7 +174,7 @@ def vector_tiles(
         if even < across or packed:
             yield (*[1] * len(outer), tile), even
         else:
-            for rest in tile_sizes([a.size for a in outer], limit // even, fixed):
+            for rest in tile_sizes([a.size for a in outer], limit // even, forced):
                 yield (*rest, tile), even * prod(rest)
 
 
@@ -227,7 +230,7 @@ class Chooser:
                 continue
             if not packed and vectors.stride(line) != 1 and line.size > 1:
                 continue
-            if len(vectors.axes) - 1 in vectors.fixed:
+            if len(vectors.axes) - 1 in vectors.forced:
                 continue
             if line.to == ROW and (len(vectors.axes) > 1 or line.step != 1):
                 continue
@@ -240,12 +243,12 @@ class Chooser:
         best = None
         sizes = [a.size for a in scalars.axes]
         line_sizes = [a.size for a in vectors.axes]
-        options = vector_tiles(vectors.axes, self.lanes, 6, packed, vectors.fixed)
+        options = vector_tiles(vectors.axes, self.lanes, 6, packed, vectors.forced)
         for tile, count in options:
             load = self._load_cycles(vectors, count, packed)
             limit = min((self.registers - 1 - count) // count, 30)
             many = count_tiles(line_sizes, tile)
-            for rows in tile_sizes(sizes, max(1, limit), scalars.fixed):
+            for rows in tile_sizes(sizes, max(1, limit), scalars.forced):
                 step = step_cycles(prod(rows), count, load)
                 tiles = many * count_tiles(sizes, rows) * self.shared
                 cycles = tiles * (step * self.sum_size + TILE * len(self.problem.parts))
@@ -336,9 +339,9 @@ class Chooser:
         steps = -(-line.size // self.lanes) * prod([a.size for a in problem.summed[:-1]])
         best = None
         each = fma_cycles()
-        for tile in tile_sizes(rows, 8):
+        for tile in tile_sizes(rows, 8, {}):
             limit = (self.registers - 2 - prod(tile)) // prod(tile)
-            for across in tile_sizes(columns, max(1, min(limit, 8))):
+            for across in tile_sizes(columns, max(1, min(limit, 8)), {}):
                 m, n = prod(tile), prod(across)
                 step = max(m * n * each, (m + n) * 1.5 * each, LATENCY)
                 many = count_tiles(rows, tile) * count_tiles(columns, across) * self.shared
@@ -352,23 +355,30 @@ class Chooser:
         yield Choice(with_splits(plan), False, None, None, cycles, self.products)
 
 
-def grown(axes: Sequence[Tiled], times: float, least: int) -> tuple[tuple[Tiled, ...], float]:
+def grown(
+    axes: Sequence[Tiled], times: float, least: int, most: int
+) -> tuple[tuple[Tiled, ...], float]:
     """Axes with blocks of several tiles, inner axes first, until a block has work enough.
 
-    ``times`` is by how much the work must grow, ``least`` how many elements a block must have.
+    ``times`` is by how much the work must grow, ``least`` how many elements a block must have and
+    ``most`` how many it may have.
     """
     found: list[Tiled] = []
     whole, elements = True, 1
+    most //= prod([a.tile * a.phases for a in axes])
     for axis in reversed(axes):
         block = axis.tile
         if whole and not axis.panel:
             while block < axis.size and (times > 1 or elements * block * axis.phases < least):
                 more = min(axis.size, block + axis.tile)
+                if -(-more // axis.tile) > most:
+                    break
                 times *= block / more
                 block = more
             pieces = -(-axis.size // block)
             even = -(-(-(-axis.size // pieces)) // axis.tile) * axis.tile
             block = min(block, even)
+            most //= -(-block // axis.tile)
         whole = whole and block == axis.size
         elements *= block * axis.phases
         found.insert(0, axis._replace(block=block))
@@ -387,17 +397,17 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
     order = (*b, *v, *s)
     plan = replace(plan, order=order)
     times = ENOUGH / max(1.0, cycles / max(1, plan.blocks))
-    least = 2 * plan.lanes if plan.transposed else 1
+    rows = prod([a.extent for a in plan.scalars])
     if plan.transposed:
-        scalars, times = grown(plan.scalars, times, least)
-        made = replace(plan, scalars=scalars)
-    else:
-        vectors, times = grown(plan.vectors, times, plan.lanes if plan.form == "dot" else 1)
-        made = replace(plan, vectors=vectors)
-        if times > 1:
-            scalars, times = grown(plan.scalars, times, 1)
-            made = replace(made, scalars=scalars)
-    return made if made.scratch <= MOST_SCRATCH else plan
+        scalars, _ = grown(plan.scalars, times, 2 * plan.lanes, MOST_SCRATCH // plan.pitch)
+        return replace(plan, scalars=scalars)
+    least = plan.lanes if plan.form == "dot" else 1
+    vectors, times = grown(plan.vectors, times, least, MOST_SCRATCH // rows - plan.lanes)
+    plan = replace(plan, vectors=vectors)
+    if times > 1:
+        scalars, _ = grown(plan.scalars, times, 1, MOST_SCRATCH // plan.pitch)
+        plan = replace(plan, scalars=scalars)
+    return plan
 
 
 def with_splits(plan: Plan) -> Plan:

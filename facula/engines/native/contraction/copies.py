@@ -56,12 +56,14 @@ class Copy:
     @property
     def cycles(self) -> float:
         """Estimated cycles of one core."""
-        return self.elements * (0.35 if self._turn() is None else 0.5) + 100
+        if self._turn():
+            return self.elements * 0.6 + 100
+        return self.elements * (0.35 if self.strides[-1] == 1 else 2.0) + 100
 
     def kernel(self) -> Kernel:
         lanes = target.lanes(self.element)
         turn = self._turn()
-        inner = {len(self.sizes) - 1, len(self.sizes) - 2 if turn is None else turn}
+        inner = {len(self.sizes) - 1, *(turn or [len(self.sizes) - 2])}
         rows = prod([n for i, n in enumerate(self.sizes) if i not in inner])
         cost = self.cycles / 3
         chunks = max(1, min(rows, 64, int(cost / 2000)))
@@ -73,30 +75,36 @@ class Copy:
             cost,
         )
 
-    def _turn(self) -> int | None:
-        """The axis along which the source is contiguous, if it is another than the last."""
+    def _turn(self) -> tuple[int, ...]:
+        """The axes along which the source is contiguous, innermost first, if not the last."""
         if self.strides[-1] == 1 or self.sizes[-1] == 1:
-            return None
-        fits = [
+            return ()
+        whole = [
             i
             for i in range(len(self.sizes) - 1)
-            if self.strides[i] == 1 and self.low[i] == 0 and self.valid[i] == self.sizes[i] > 1
+            if self.low[i] == 0 and self.valid[i] == self.sizes[i] > 1 and i != self.panel
         ]
-        return fits[-1] if fits and self.sizes[fits[-1]] >= 4 else None
+        found: list[int] = []
+        length = 1
+        for i in sorted(whole, key=lambda i: self.strides[i]):
+            if self.strides[i] == length:
+                found.append(i)
+                length *= self.sizes[i]
+        return tuple(found) if length >= 4 else ()
 
 
 class Writer:
     """Writes the kernel of a copy; its operands: source, copy."""
 
-    def __init__(self, name: str, copy: Copy, lanes: int, chunks: int, turn: int | None):
+    def __init__(self, name: str, copy: Copy, lanes: int, chunks: int, turn: tuple[int, ...]):
         self.copy, self.chunks, self.turn = copy, chunks, turn
         self.lanes = lanes
         self.f = Function(name, ["ptr", "i64", "i64"])
         rank = len(copy.sizes)
         self.dense = [prod(copy.sizes[i + 1 :]) for i in range(rank)]
-        second = rank - 2 if turn is None else turn
-        self.outer = [i for i in range(rank - 1) if i != second]
-        self.second = second
+        inner = turn or (rank - 2,)
+        self.outer = [i for i in range(rank - 1) if i not in inner]
+        self.second = rank - 2
 
     def text(self) -> str:
         """The function as LLVM IR."""
@@ -114,7 +122,7 @@ class Writer:
                 size = copy.sizes[axis]
                 indices[axis] = f.op("srem", rest, size) if size > 1 else 0
                 rest = f.op("sdiv", rest, size) if size > 1 else rest
-            if self.turn is not None:
+            if self.turn:
                 self._turned(indices, source, made)
             else:
                 self._rows(indices, source, made)
@@ -208,13 +216,12 @@ class Writer:
     def _turned(self, indices: dict[int, Operand], source: Value, made: Value) -> None:
         """Squares read along one axis and written along the last one."""
         f, copy, lanes = self.f, self.copy, self.lanes
-        assert self.turn is not None
         at, to, inside = self._place(indices)
         limit = self._limit(indices)
         if inside is not None:
             limit = f.select(inside, f.typed(limit, "i64"), 0)
         start, place = f.at(source, at, copy.element), f.at(made, to, copy.element)
-        depth, width = copy.sizes[self.turn], copy.sizes[-1]
+        depth, width = prod([copy.sizes[i] for i in self.turn]), copy.sizes[-1]
         kind = ir.vector(copy.element, lanes)
         turned = f.array(copy.element, lanes * lanes)
         with f.loop(0, width, lanes) as j, f.loop(0, depth, lanes) as d:
@@ -231,12 +238,23 @@ class Writer:
             count = minimum(f, f.op("sub", depth, d), lanes)
             with f.loop(0, count) as i:
                 value = f.load(kind, f.at(turned, f.mul(i, lanes), copy.element))
-                spot = f.at(place, f.add(f.mul(f.add(d, i), self.dense[self.turn]), j), copy.element)
+                spot = f.at(place, plus(f, self._turned_place(f.add(d, i)), j), copy.element)
                 if width % lanes == 0:
                     f.store(value, spot)
                 else:
                     numbers = f.op("add", f.lane_numbers(lanes), j)
                     f.masked_store(value, spot, f.compare("icmp slt", numbers, width))
+
+    def _turned_place(self, number: Value) -> Operand:
+        """Where an element counted along the source lies in the copy."""
+        f = self.f
+        place: Operand = 0
+        rest = number
+        for axis in self.turn[:-1]:
+            size = self.copy.sizes[axis]
+            place = plus(f, place, times(f, f.op("urem", rest, size), self.dense[axis]))
+            rest = f.op("udiv", rest, size)
+        return plus(f, place, times(f, rest, self.dense[self.turn[-1]]))
 
     def _maybe(self, spot: Value, there: Value) -> Value:
         """A single element, or 0 where there is none."""

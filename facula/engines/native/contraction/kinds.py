@@ -56,7 +56,7 @@ def conv(params, x: Strided, w: Strided, shape: Sequence[int], guarded: Sequence
     groups, sizes = params["groups"], shape[2:]
     rows, channels = w.shape[0] // groups, w.shape[1]
     batch = [Axis(groups, rows * w.strides[0], channels * x.strides[1], ROW, rows)]
-    columns = [Axis(shape[0], 0, x.strides[0], BATCH, 1)]
+    columns = [_samples(shape[0], x)]
     summed = [Axis(channels, w.strides[1], x.strides[1])]
     guards, bases, start = [], [], x.offset
     for i, step in enumerate(spatial_steps(sizes)):
@@ -71,7 +71,25 @@ def conv(params, x: Strided, w: Strided, shape: Sequence[int], guarded: Sequence
     part = Part((0,) * len(columns), (0,) * len(summed), _sizes(summed), start, tuple(bases))
     result = (shape[0], shape[1], prod(sizes))
     own = [Axis(rows, w.strides[0], 0, ROW, 1)]
+    if x.width:
+        summed, guards, (part,) = _channels_last(summed, guards, [part])
     return assembled(w, x, batch, own, columns, summed, result, guards, [part])
+
+
+def _samples(count: int, x: Strided) -> Axis:
+    return Axis(count, 0, x.strides[0], BATCH, 1, panel=x.panel, width=x.width)
+
+
+def _channels_last(summed: list[Axis], guards: Sequence[Guard], parts: Sequence[Part]):
+    """Sums with the channels innermost: those of a packed operand lie side by side."""
+    return (
+        [*summed[1:], summed[0]],
+        [g._replace(summed=g.summed - 1) for g in guards],
+        [
+            p._replace(first=(*p.first[1:], p.first[0]), counts=(*p.counts[1:], p.counts[0]))
+            for p in parts
+        ],
+    )
 
 
 def _sizes(axes: Sequence[Axis]) -> tuple[int, ...]:
@@ -170,7 +188,7 @@ def input_grad(
     groups = params["groups"]
     rows, outs = channels // groups, w.shape[0] // groups
     batch = [Axis(groups, outs * w.strides[0], outs * g.strides[1], ROW, rows)]
-    columns = [Axis(samples, 0, g.strides[0], BATCH, 1)]
+    columns = [_samples(samples, g)]
     summed = [Axis(outs, w.strides[0], g.strides[1])]
     guards = []
     several = any(len(axis.phases) > 1 or axis.hop > 1 for axis in axes)
@@ -183,8 +201,12 @@ def input_grad(
         summed.append(Axis(taps, axis.hop * stride_w, move, hop=axis.hop, stored=stored))
         if i in guarded:
             guards.append(Guard(1 + i, 1 + i, 1, -axis.back, g.shape[2 + i]))
-    parts = [_input_grad_part(g, outs, chosen, guarded, padding)
-             for chosen in product(*[axis.phases for axis in axes])]
+    parts = [
+        _input_grad_part(g, outs, chosen, guarded, padding)
+        for chosen in product(*[axis.phases for axis in axes])
+    ]
+    if g.width:
+        summed, guards, parts = _channels_last(summed, guards, parts)
     result = (samples, channels, prod(sizes))
     own = [Axis(rows, w.strides[1], 0, ROW, 1)]
     return assembled(w, g, batch, own, columns, summed, result, guards, parts)

@@ -25,6 +25,9 @@ FLOATS = {
 }
 
 
+SAMPLES = 8  # packed side by side at most
+
+
 def lower(kind: str, params, dtype, a: View, b: View, shape: Sequence[int], epilogue=None):
     """The kernels of a contraction, or None for a dtype that is left to the reference.
 
@@ -77,30 +80,45 @@ class Lowering:
             )
         assert kind == "conv_weight_grad", kind
         return self._cheapest(
-            b, params["padding"], lambda x, guarded: kinds.weight_grad(params, a, x, shape, guarded)
+            b,
+            params["padding"],
+            lambda x, guarded: kinds.weight_grad(params, a, x, shape, guarded),
+            packs=False,
         )
 
-    def _cheapest(self, x: Strided, padding, view) -> Problem:
-        """Pads ``x`` along all axes, along the last one, or along none."""
+    def _cheapest(self, x: Strided, padding, view, packs: bool = True) -> Problem:
+        """Pads ``x`` along all axes, along the last one, or along none, or packs its samples."""
         x = _cut(x, padding)
         borders = [(max(0, low), max(0, high)) for low, high in padding]
         wide = [i for i, pair in enumerate(borders) if any(pair)]
-        if not wide:
-            return view(x, ())
-        options = {(), tuple(wide), tuple(wide[:-1])}
+        options: list[tuple[Strided, Copy | None, tuple[int, ...]]] = []
+        for guarded in sorted({(), tuple(wide), tuple(wide[:-1])}):
+            options.append((*self._padding(x, borders, guarded), guarded))
+        if packs and x.shape[0] >= 3:
+            options.append((*self._packing(x), tuple(wide)))
         best = None
-        for guarded in sorted(options):
-            padded, copy = self._padding(x, borders, guarded)
-            problem = view(padded, guarded)
+        for made, copy, guarded in options:
+            problem = view(made, guarded)
             cycles = self._choice(problem).cycles + (copy.cycles if copy else 0)
             if best is None or cycles < best[0]:
-                best = (cycles, guarded, copy)
+                best = (cycles, made, copy, guarded)
         assert best is not None
-        _, guarded, copy = best
-        padded, _ = self._padding(x, borders, guarded)
+        _, made, copy, guarded = best
         if copy is not None:
-            padded = padded._replace(ref=self._copied(x.ref, copy))
-        return view(padded, guarded)
+            made = made._replace(ref=self._copied(x.ref, copy))
+        return view(made, guarded)
+
+    def _packing(self, x: Strided) -> tuple[Strided, Copy]:
+        """``x`` as ``[samples / width][*sizes][channel][width]``, and the copy that makes it."""
+        samples, channels, *sizes = x.shape
+        width = -(-samples // -(-samples // SAMPLES))
+        panels = -(-samples // width)
+        made = (panels, *sizes, channels, width)
+        strides = (width * x.strides[0], *x.strides[2:], x.strides[1], x.strides[0])
+        copy = Copy.simplified(self.memory, made, strides, x.offset, panel=0, total=samples)
+        steps = row_major(made).strides
+        dense = (1, width, *steps[1:-2])
+        return Strided(x.ref, x.shape, dense, 0, steps[0], width), copy
 
     def _padding(self, x: Strided, borders, guarded) -> tuple[Strided, Copy | None]:
         """``x`` with zeros around the axes that are not guarded, and the copy that makes it."""

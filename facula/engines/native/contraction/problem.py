@@ -21,7 +21,8 @@ class Axis(NamedTuple):
     """``size`` indices; strides in elements; one index moves ``step`` in coordinate ``to``.
 
     With ``phases`` > 1 an index stands for so many neighbours in the result, ``whole`` in all. A
-    summed axis may use only each ``hop``-th of the ``stored`` elements of the left operand.
+    summed axis may use only each ``hop``-th of the ``stored`` elements of the left operand. With
+    ``width`` the axis is packed: so many elements are neighbours, and then ``panel`` apart.
     """
 
     size: int
@@ -33,6 +34,8 @@ class Axis(NamedTuple):
     whole: int = 0
     hop: int = 1
     stored: int = 0
+    panel: int = 0
+    width: int = 0
 
 
 class Operand(NamedTuple):
@@ -101,12 +104,14 @@ class Problem:
 
 
 class Strided(NamedTuple):
-    """An operand in memory."""
+    """An operand in memory; with ``width`` its first axis is packed (see :class:`Axis`)."""
 
     ref: Ref
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     offset: int = 0
+    panel: int = 0
+    width: int = 0
 
 
 def merged(axes: Sequence[Axis], kept: Collection[int] = ()) -> tuple[tuple[Axis, ...], list[int]]:
@@ -136,7 +141,8 @@ def assembled(
     guards: Sequence[Guard] = (), parts: Sequence[Part] = (),
 ) -> Problem:  # fmt: skip
     """A problem with as few axes as possible; guards and parts speak of the axes given."""
-    fixed_columns = {g.column for g in guards} | {i for i, a in enumerate(columns) if a.phases > 1}
+    fixed_columns = {g.column for g in guards}
+    fixed_columns |= {i for i, a in enumerate(columns) if a.phases > 1 or a.width}
     fixed_summed = {g.summed for g in guards} | {i for i, a in enumerate(summed) if a.stored}
     if not parts:
         bases = tuple([0] * len(guards))

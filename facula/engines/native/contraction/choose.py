@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import gcd, prod
 
 from facula.engines.native import ir, target
 from facula.engines.native.contraction.copies import Copy
@@ -20,6 +20,7 @@ LATENCY = 4  # cycles of a fused multiply-add
 ENOUGH = 8000  # cycles: a block of this much work makes its own bookkeeping negligible
 MOST_CHUNKS = 256
 TILE = 20  # cycles between tiles
+WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
 PANEL_BYTES = 384 << 10  # a panel this large stays in the second-level cache
 
 
@@ -183,11 +184,11 @@ def fma_cycles() -> float:
     return 1.0 if target.vector_bits() >= 512 else 0.5
 
 
-def step_cycles(rows: int, vectors: int, load: float) -> float:
-    """One summed index of a tile; ``load`` cycles for each vector."""
+def step_cycles(rows: int, vectors: int, load: float, fetch: float) -> float:
+    """One summed index of a tile; ``load`` cycles for each vector, ``fetch`` for each scalar."""
     return max(
         rows * vectors * fma_cycles(),
-        vectors * load + rows * 0.5,
+        vectors * load + rows * fetch,
         (rows * vectors + vectors + (rows if vectors > 1 else 0) + 3) / 5,
         LATENCY,
     )
@@ -249,7 +250,7 @@ class Chooser:
             limit = min((self.registers - 1 - count) // count, 30)
             many = count_tiles(line_sizes, tile)
             for rows in tile_sizes(sizes, max(1, limit), scalars.forced):
-                step = step_cycles(prod(rows), count, load)
+                step = step_cycles(prod(rows), count, load, self._fetch_cycles(scalars, rows))
                 tiles = many * count_tiles(sizes, rows) * self.shared
                 cycles = tiles * (step * self.sum_size + TILE * len(self.problem.parts))
                 if best is None or cycles < best[0]:
@@ -268,6 +269,21 @@ class Chooser:
         if apart >= 256 and held > target.l1() // 4:
             load += 10 if apart % 1024 == 0 else 2
         return load
+
+    def _fetch_cycles(self, scalars: Side, rows: Sequence[int]) -> float:
+        """Loading a scalar: dear if the tile's lie in so few cache sets that they evict others."""
+        bytes_ = ir.align_of(self.memory)
+        inner = self.problem.summed[-1] if self.problem.summed else None
+        run = inner.size if inner and abs(scalars.stride(inner)) == 1 else 1
+        fetch = 0.5
+        for axis, tile in zip(scalars.axes, rows):
+            apart = abs(scalars.stride(axis)) * bytes_
+            if tile == 1 or apart <= 64:
+                continue
+            if tile * gcd(apart, WAY) > 5 * WAY:
+                return 6.0 if run < 64 else 1.5
+            fetch = 0.5 + 1.0 / min(run, 16)
+        return fetch
 
     def _outer_choice(
         self, scalars: Side, vectors: Side, packed: bool, cycles: float,

@@ -50,8 +50,8 @@ def run_pieces(
         "temp": [Guarded(np.empty(n, np.uint8)) for n in lowered.temps],
         "status": [Guarded(np.zeros(3, np.int64))],
     }
-    for piece in lowered.pieces:
-        (address,) = jit.load([piece.kernel])
+    addresses = jit.load([piece.kernel for piece in lowered.pieces])
+    for piece, address in zip(lowered.pieces, addresses, strict=True):
         pointers = [operands[r.role][r.number].array.ctypes.data for r in piece.operands]
         table = (ctypes.c_void_p * len(pointers))(*pointers)
         count = piece.kernel.chunks

@@ -55,21 +55,21 @@ def check_reads(own, seed=0):
         check("index", {}, [x, *index], owns, seed, exact=True)
 
 
-def check_writes(own, mode, seed=0):
+def check_writes(own, mode, seed=0, every=1):
     rng = np.random.default_rng(seed)
     exact = mode not in ("add", "multiply")
     make = lambda shape: values(rng, shape, own)  # noqa: E731
-    for shape, to, axis in ALONG:
+    for shape, to, axis in ALONG[::every]:
         (index,) = indices(rng, [to], [shape[axis]])
         params = {"axis": axis, "mode": mode}
-        for wide in (to, ()):
+        for wide in (to, ())[: 2 // every or 1]:
             arrays = [make(shape), index, make(wide)]
             check("scatter", params, arrays, [own, dtypes.int64, own], seed, exact=exact)
-    for shape, shapes in LEADING:
+    for shape, shapes in LEADING[::every]:
         index = indices(rng, shapes, shape)
         lead = np.broadcast_shapes(*shapes)
         row = shape[len(shapes) :]
-        for wide in (lead + row, (), (*lead, *[1] * len(row))):
+        for wide in (lead + row, (), (*lead, *[1] * len(row)))[: 3 // every]:
             arrays = [make(shape), make(wide), *index]
             owns = [own, own, *[dtypes.int64] * len(index)]
             check("index_put", {"mode": mode}, arrays, owns, seed, exact=exact)
@@ -83,7 +83,7 @@ def test_reads(own):
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("own", EVERY, ids=repr)
 def test_writes(own, mode):
-    check_writes(own, mode)
+    check_writes(own, mode, every=1 if own is dtypes.float32 and mode in ("set", "add") else 3)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
@@ -91,7 +91,7 @@ def test_vectors_of_any_width(bits):
     with vector_bits(bits):
         check_reads(dtypes.int8, bits)
         check_writes(dtypes.float32, "set", bits)
-        check_writes(dtypes.float16, "add", bits)
+        check_writes(dtypes.float16, "add", bits, every=2)
 
 
 @pytest.mark.parametrize("own", [dtypes.int32, dtypes.uint8, dtypes.int16], ids=repr)

@@ -37,6 +37,7 @@ GEOMETRIES = [
     ((3,), (7, 9, 34), (2, 2, 2), (2, 2, 2), (1, 0, 1), (1, 1, 1)),
     ((0, 2), (6, 6), (2, 2), (2, 2), (0, 0), (1, 1)),
 ]
+SOME = [GEOMETRIES[i] for i in (1, 2, 5)]
 
 
 def parameters(case) -> dict:
@@ -65,18 +66,22 @@ def check_forward(case, own, seed=0):
     check("window_spread", {**params, "sizes": case[1]}, [g], [own], seed)
 
 
-@pytest.mark.parametrize("own", NUMBERS, ids=repr)
 @pytest.mark.parametrize("case", GEOMETRIES, ids=repr)
-def test_windows_are_what_they_are_defined_to_be(case, own):
-    check_forward(case, own)
+def test_windows_are_what_they_are_defined_to_be(case):
+    check_forward(case, dtypes.float32)
+
+
+@pytest.mark.parametrize("own", NUMBERS[1:], ids=repr)
+def test_windows_of_every_dtype(own):
+    for case in SOME:
+        check_forward(case, own)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
 def test_windows_with_vectors_of_any_width(bits):
     with vector_bits(bits):
-        for seed, case in enumerate(GEOMETRIES):
-            for own in (dtypes.float32, dtypes.float16, dtypes.int64):
-                check_forward(case, own, seed)
+        for seed, case in enumerate(GEOMETRIES[::2]):
+            check_forward(case, (dtypes.float32, dtypes.float16, dtypes.int64)[seed % 3], seed)
 
 
 def maxima_gradient(params, x, g, relu):
@@ -105,16 +110,21 @@ def check_gradient(case, own, relu, seed=0):
 
 
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("own", FLOATS, ids=repr)
 @pytest.mark.parametrize("case", GEOMETRIES, ids=repr)
-def test_gradient_of_max_pooling(case, own, relu):
-    check_gradient(case, own, relu)
+def test_gradient_of_max_pooling(case, relu):
+    check_gradient(case, dtypes.float32, relu)
+
+
+@pytest.mark.parametrize("own", FLOATS[1:], ids=repr)
+def test_gradient_of_max_pooling_of_every_dtype(own):
+    for relu, case in enumerate(SOME):
+        check_gradient(case, own, bool(relu % 2))
 
 
 @pytest.mark.parametrize("bits", WIDTHS)
 def test_gradient_of_max_pooling_with_vectors_of_any_width(bits):
     with vector_bits(bits):
-        for seed, case in enumerate(GEOMETRIES):
+        for seed, case in enumerate(GEOMETRIES[::2]):
             check_gradient(case, dtypes.float32, seed % 2 == 1, seed)
 
 

@@ -77,7 +77,7 @@ def _column_kernel(name: str, order: str, own: dtype, columns: Columns) -> Kerne
         found = f.convert("sext", f.get(running.at_type, running.place), "i64")
         types.store(f, dtypes.int64, found, f.at(pointers[1], to, "i64"), mask)
 
-    unit_ns = 2.0 + 1.3 * columns.along
+    unit_ns = 2.0 + 3.0 * columns.along
     return common.kernel(name, (own.name, columns.key), 2, columns.units, unit_ns, body)
 
 

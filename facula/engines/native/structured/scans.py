@@ -95,7 +95,7 @@ def scan(name: str):
             with f.loop(1, columns.along) as i:
                 put(i, step(f, own, f.get(type_, carry), get(i)))
 
-        each = 12.0 if name == "logcumsumexp" else 1.2
+        each = 40.0 if name == "logcumsumexp" else 1.2
         unit_ns = 2.0 + each * columns.along
         return common.kernel(name, (own.name, columns.key), 2, columns.units, unit_ns, body)
 

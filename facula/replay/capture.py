@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from facula.amp.autocast_mode import get_autocast_dtype, is_autocast_enabled
+from facula.amp.autocast_mode import _state
 from facula.autograd.handle import TensorBase
 from facula.autograd.modes import modes
 from facula.base import dtypes
@@ -19,7 +19,9 @@ from facula.replay.recording import Recording
 from facula.replay.replay import PLAIN, Replay, difference
 from facula.replay.world import Cell
 from facula.runtime.recorder import recorder
+from facula.tensors import Tensor
 
+_autocast = _state("cpu")
 _TRIES = 6  # calls after which two in a row should have been the same program
 _KEPT = (
     "A replay could not renew it: return it, or write it into a tensor made outside with copy_()"
@@ -54,10 +56,15 @@ class Captured:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves: list = []
         key: list = [modes.grad, modes.inference, dtypes.defaults.floating]
-        if is_autocast_enabled("cpu"):
-            key.append(get_autocast_dtype("cpu"))
+        if _autocast.enabled:
+            key.append(_autocast.dtype)
         for argument in args:
-            trees.enter(argument, key, leaves)
+            if argument.__class__ is Tensor:  # what trees.enter does, without the call
+                key.append(argument._value.spec)
+                key.append(0 if argument._node is None else 1 if argument._grad is None else 2)
+                leaves.append(argument)
+            else:
+                trees.enter(argument, key, leaves)
         if kwargs:
             key.append(tuple(kwargs))
             for argument in kwargs.values():

@@ -29,7 +29,6 @@ _handle_value = attrgetter("_value")
 _buffer_of = attrgetter("buffer")
 _grad_of = attrgetter("_grad")
 _node_of = attrgetter("_node")
-_alias_of = attrgetter("_alias")
 _training_of = attrgetter("training")
 PLAIN: list = []  # the function itself has to say what is wrong with the arguments
 
@@ -137,6 +136,7 @@ class Replay:
                 "zero_(); set them to None instead"
             )
         self.written_as_input = [number.get(id(s)) for s in self.written_storages]
+        self.all_read = None not in self.written_as_input  # then fits() has looked at the values
         self.written_values = [storage.value for storage in self.written_storages]
         self.alone: list[int] = [-1] * len(self.written)
 
@@ -154,7 +154,8 @@ class Replay:
         self.made_sources = found = [sources[id(handle)] for handle in self.owners]
         self.made_places = [outcome.rank[what] if kind == "out" else -1 for kind, what in found]
         self.pick_made = picker(self.made_places)
-        self.alone_made: list[tuple] = [(-1, -1)] * len(self.made)
+        self.alone_made: list[int] = []
+        self.owns = False  # whether the gradients are those that were made here
         self.argument_gradients = [
             (given[id(handle)], source)
             for handle, source in outcome.gradients
@@ -195,7 +196,7 @@ class Replay:
             or values != [*map(_handle_value, self.handles)]
         ) and not self._read_again():
             return False
-        if not all(map(is_, map(_node_of, self.handles), self.nodes)):
+        if self.nodes != [*map(_node_of, self.handles)]:
             return False
         for i, value in self.floats.items():
             if i not in self.free and leaves[i] != value:
@@ -206,6 +207,7 @@ class Replay:
         """Other tensors are gradients now: it matters whether there are any; use their memory."""
         if self.had != [handle._grad is not None for handle in self.leaves]:
             return False
+        self.owns = False
         for i, cell in enumerate(self.cells):
             if cell.owner is not None and cell.owner._grad is not self.handles[i]:
                 self.cells[i] = new = cell.now()
@@ -276,9 +278,9 @@ class Replay:
         """Put new values into the memories: into the old Value where nobody else holds it."""
         values = self.written_values
         new = self.pick_written(results)
-        if [*map(getrefcount, values)] == self.alone and values == [
-            *map(_value_of, self.written_storages)
-        ]:
+        if [*map(getrefcount, values)] == self.alone and (
+            self.all_read or values == [*map(_value_of, self.written_storages)]
+        ):
             for value, buffer in zip(values, new):
                 value.buffer = buffer
             for storage in self.written_storages:
@@ -308,12 +310,8 @@ class Replay:
         """Leave new gradients: in the old tensors where nobody else holds them."""
         made = self.made
         values = [*map(_handle_value, made)]
-        counts = [*zip(map(getrefcount, made), map(getrefcount, values))]
-        if (
-            counts == self.alone_made
-            and all(map(is_, map(_grad_of, self.owners), made))
-            and not any(map(_alias_of, made))
-        ):
+        counts = [*map(getrefcount, made), *map(getrefcount, values)]
+        if self.owns and counts == self.alone_made:
             for value, buffer in zip(values, self.pick_made(results)):
                 value.buffer = buffer
             return
@@ -321,7 +319,8 @@ class Replay:
             self._leave_gradient(i, handle, self._value(self.made_sources[i], leaves, results))
         values = [*map(_handle_value, made)]
         if -1 not in self.made_places:
-            self.alone_made = [*zip(map(getrefcount, made), map(getrefcount, values))]
+            self.alone_made = [*map(getrefcount, made), *map(getrefcount, values)]
+            self.owns = all(self.had[place] for place in self.remade)
 
     def _leave_gradient(self, i: int, handle: TensorBase, value: Value) -> None:
         self.made[i] = handle._grad = wrap(value)

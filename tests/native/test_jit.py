@@ -4,12 +4,13 @@ import ctypes
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 
 from facula.base.flags import flags
-from facula.engines.native import cache, image, jit, llvm, target
+from facula.engines.native import cache, compiler, image, jit, llvm, target
 from facula.engines.native.kernel import Kernel
 from tests.native.small_kernels import looked_up, remainder, whole
 
@@ -139,6 +140,19 @@ def test_cpu_and_source_are_part_of_the_name(monkeypatch):
 def test_invalid_ir_names_the_kernel(fresh):
     with pytest.raises(RuntimeError, match="invalid LLVM IR for broken kernel"):
         jit.load([Kernel("test", "broken kernel", lambda name: "define void @f() { ret i32 0 }")])
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_code_does_not_depend_on_who_compiles_it(monkeypatch, threads):
+    monkeypatch.setattr(compiler, "MOST_THREADS", threads)
+    monkeypatch.setattr(target, "cores", lambda: 8)
+    emits = [whole, remainder, looked_up] * 7
+    codes = compiler.compile_all([(str(i), partial(e, "same")) for i, e in enumerate(emits)])
+    assert codes == codes[:3] * 7 and len(set(codes)) == 3
+    monkeypatch.setattr(compiler, "_long_calls", lambda: None)  # a llvmlite without these
+    assert compiler.compile_all([("alone", partial(whole, "same"))]) == codes[:1]
+    with pytest.raises(ZeroDivisionError):
+        compiler.compile_all([("good", partial(whole, "f")), ("bad", lambda: str(1 // 0))])
 
 
 def test_missing_functions_are_no_crash(fresh):

@@ -57,10 +57,10 @@ class Pool:
             self.words[place] = ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0
         self.words[Word.CLOCK_ID] = time.CLOCK_MONOTONIC
 
-    def start(self, count: int | None = None) -> None:
+    def start(self) -> None:
         """Starts the workers that are missing; the limit tells native code how many to use."""
         with self.lock:
-            self.count = max(1, min(count or self.count or target.cores(), MOST))
+            self.count = self.count or min(target.cores(), MOST)
             if _POSIX and self.started < self.count - 1:
                 (entry,) = jit.load([_WORKER])
                 before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -97,7 +97,10 @@ def pool() -> Pool:
 
 def set_count(count: int) -> None:
     """Let at most ``count`` threads share a kernel, the one that calls it included."""
-    pool().start(count)
+    now = pool()
+    now.count = max(1, min(count, MOST))
+    if now.words[Word.LIMIT]:  # it is in use; otherwise it starts when a plan needs it
+        now.start()
 
 
 def get_count() -> int:

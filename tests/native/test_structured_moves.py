@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from facula.base import dtypes
+from facula.engines.native import structured
 from facula.graph.spec import WEAK_INT, spec
+from tests.native.kernel_runs import run_pieces, unwritten
 from tests.native.structured_cases import (
     EVERY,
     WIDTHS,
@@ -123,3 +125,18 @@ def test_large_arrays_in_many_chunks():
 def test_bitcast(before, after, shape, to):
     x = values(np.random.default_rng(0), shape, before)
     check("bitcast", {"shape": to, "dtype": after}, [x], [before], exact=True)
+
+
+def test_an_update_in_place_touches_only_its_window():
+    own = dtypes.float32
+    specs = [spec((9, 40), own), spec((1, 40), own), spec((), dtypes.int64)]
+    params = {"axes": (0,), "sizes": (1, 40), "steps": (1, 1)}
+    lowered = structured.lower("window_update", params, specs, specs[0], in_place=True)
+    assert lowered is not None
+    row, at = np.arange(40, dtype=np.float32)[None], np.asarray(4, np.int64)
+    unread = np.zeros((9, 40), np.float32)
+    got, _ = run_pieces(lowered, [unread, row, at], (9, 40), np.float32)
+    untouched = unwritten((9, 40), np.float32)
+    np.testing.assert_array_equal(got[4:5], row)
+    others = np.arange(9) != 4
+    assert got[others].tobytes() == untouched[others].tobytes()

@@ -76,6 +76,15 @@ def test_vectors_of_any_width(bits):
         check_scans(dtypes.float32, bits, every=2)
 
 
+@pytest.mark.parametrize("own", [dtypes.float32, dtypes.float16, dtypes.int8, dtypes.bool_])
+def test_the_places_of_extremes_in_many_short_rows(own):
+    rng = np.random.default_rng(0)
+    for shape in ((37, 10), (300, 3), (512, 1)):
+        x = with_odd_values(rng, values(rng, shape, own))
+        check("argmax", {"axis": 1}, [x], [own])
+        check("argmin", {"axis": 1}, [x], [own])
+
+
 @pytest.mark.parametrize("own", [dtypes.float64, dtypes.int64, dtypes.float32], ids=repr)
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e15])
 def test_sorting_wide_ranges(own, scale):

@@ -24,6 +24,8 @@ def place_of_extreme(name: str):
         lanes = common.vector_lanes(element)
         if columns.inner == 1 and lanes > 1 and columns.along >= 2 * lanes:
             return _row_kernel(name, order, x.dtype, columns, lanes)
+        if columns.inner == 1 and 1 < lanes <= columns.outer:
+            return _short_rows_kernel(name, order, x.dtype, columns, lanes)
         return _column_kernel(name, order, x.dtype, columns)
 
     return make
@@ -79,6 +81,31 @@ def _column_kernel(name: str, order: str, own: dtype, columns: Columns) -> Kerne
 
     unit_ns = 2.0 + 3.0 * columns.along
     return common.kernel(name, (own.name, columns.key), 2, columns.units, unit_ns, body)
+
+
+def _short_rows_kernel(name: str, order: str, own: dtype, columns: Columns, lanes: int) -> Kernel:
+    """A row in each lane."""
+    storage, rows, along = types.storage(own), columns.outer, columns.along
+
+    def body(f: Function, pointers, unit) -> None:
+        first = f.mul(unit, lanes)
+        mask = None
+        if rows % lanes:
+            mask = common.tail_mask(f, lanes, f.op("sub", ir.constant("i64", rows), first))
+        start = f.at(pointers[0], f.mul(first, along), storage)
+
+        def get(i) -> Value:
+            return elements.load(f, own, f.at(start, i, storage), lanes, mask, 0, along)
+
+        zero = ir.constant(ir.vector("i32", lanes), 0)
+        running = _Running(f, own, order, lanes, get(0), zero)
+        with f.loop(1, along) as i:
+            running.offer(get(i), f.splat(f.new("i32", f"trunc {i} to i32"), lanes), None)
+        found = f.convert("sext", f.get(running.at_type, running.place), "i64")
+        types.store(f, dtypes.int64, found, f.at(pointers[1], first, "i64"), mask)
+
+    key, unit_ns = (own.name, rows, along, lanes), 5.0 + 0.7 * along * lanes
+    return common.kernel(name + "_short", key, 2, -(-rows // lanes), unit_ns, body)
 
 
 def _row_kernel(name: str, order: str, own: dtype, columns: Columns, lanes: int) -> Kernel:

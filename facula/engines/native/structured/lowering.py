@@ -66,10 +66,14 @@ _MOVES_ANYTHING = frozenset(
 )
 
 
-def lower(name: str, params: dict, operands, out, zeros: bool = False) -> Lowered | None:
-    """The pieces that compute a primitive; ``zeros``: operand 0 is all zeros and is not read.
+def lower(
+    name: str, params: dict, operands, out, zeros: bool = False, in_place: bool = False
+) -> Lowered | None:
+    """The pieces that compute a primitive.
 
-    Operands that are only written through (``STATUS``) are not among ``Piece.writes``.
+    Of updates (scatter, index_put, slice_update, window_update), which start from operand 0:
+    ``zeros`` says that it is all zeros, ``in_place`` that the result's memory holds it already;
+    in both cases it is not among the operands of the pieces. ``STATUS`` is not among the writes.
     """
     specs = list(operands)
     if any(s.dtype.is_complex for s in specs) and name not in _MOVES_ANYTHING:
@@ -77,7 +81,10 @@ def lower(name: str, params: dict, operands, out, zeros: bool = False) -> Lowere
     if name in _PLAIN:
         return _PLAIN[name](params, specs, out)
     if name in _UPDATES:
-        return _UPDATES[name](params, specs, out, zeros)
+        lowered = _UPDATES[name](params, specs, out, zeros)
+        if lowered is not None and in_place:
+            del lowered.pieces[0]  # the copy of operand 0
+        return lowered
     return None
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common import machine
+from families import ROWS
 from libraries import BASE, LIBRARIES, OURS, python_of
 from tables import seconds, table
 
@@ -86,7 +87,9 @@ class Results:
         REPORT.write_text(self.report())
 
     def report(self) -> str:
-        rows = list(self.rows.values())
+        order = {row.name: i for i, row in enumerate(ROWS)}
+        names = sorted(self.rows, key=lambda name: order.get(name, len(order)))
+        rows = [self.rows[name] for name in names]
         parts = [INTRODUCTION, self._where(rows)]
         for group in GROUPS:
             chosen = [row for row in rows if row.get("group") == group]
@@ -191,8 +194,9 @@ def _first(rows: list[dict]) -> str:
     head = ["what", "library", "time", "slowest of the first ten"]
     return (
         "## Starting\n\nIn fresh processes. A small program is interpreted when it is first seen "
-        "and compiled when it comes again, so the slowest of the first ten steps counts.\n\n"
-        + table(head, lines)
+        "and compiled when it comes again, so the slowest of the first ten steps counts. "
+        "Goals: importing in 0.2 s; LeNet in 0.5 s with an empty cache and 0.1 s with a filled "
+        "one; ResNet-34 in 5 s with an empty cache.\n\n" + table(head, lines)
     )
 
 

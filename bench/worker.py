@@ -18,6 +18,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+LONG = 2.0  # seconds of warming up after which two steps are enough
+
 
 def digest(result) -> list[list[float]]:
     """A few numbers for each array of a result: its norm, and projections on fixed directions."""
@@ -76,14 +78,16 @@ class Worker:
         return {"values": values, "times": times}
 
     def warm(self, seconds: str, steps: str) -> dict:
-        """Run for a while; what the last step took."""
+        """Run for a while, fewer steps where they are long; what the last step took."""
         begun, taken, done = time.perf_counter(), 0.0, 0
-        while done < int(steps) or time.perf_counter() - begun < float(seconds):
+        while True:
             last = time.perf_counter()
             self._step()
-            taken = time.perf_counter() - last
             done += 1
-        return {"step": taken}
+            taken = time.perf_counter() - last
+            spent = time.perf_counter() - begun
+            if spent > float(seconds) and done >= (2 if spent > LONG else int(steps)):
+                return {"step": taken}
 
     def turn(self, lead: str, steps: str) -> dict:
         """Mean seconds of ``steps`` steps, after ``lead`` untimed ones that wake the threads."""

@@ -97,3 +97,40 @@ def test_a_row_agrees_with_pytorch_and_is_timed(row):
     assert found["libraries"]["facula"]["ratio"] > 0
     assert found["libraries"]["facula"]["distance"] < 1e-4
     assert found["flops"] > 0
+
+
+def test_the_report_shows_ratios_goals_and_what_failed(bench, monkeypatch, tmp_path):
+    results = bench("results")
+    monkeypatch.setattr(results, "STORE", tmp_path / "results.json")
+    monkeypatch.setattr(results, "REPORT", tmp_path / "RESULTS.md")
+    where = {"machine": "a machine", "system": "Linux", "versions": ["torch 2"], "threads": "2"}
+    times = {"PyTorch": 1.4e-3, "facula": 2e-4, "facula.capture": 1e-4, "jax.jit": 1.2e-3}
+    libraries = {
+        name: {"seconds": s, "ratio": 1.4e-3 / s, "memory": 100.0, "spread": 0.1, "distance": 0.0}
+        for name, s in times.items()
+    }
+    row = {
+        "title": "LeNet", "group": "small networks", "goal": 5.0, "capture_goal": 15.0,
+        "libraries": libraries, "flops": 1e7, "notes": {"tinygrad": "no compiler"},
+    }  # fmt: skip
+    found = results.Results(where, {"one": 100.0, "all": 200.0, "lanes": 16})
+    found.add("lenet-4", row, quick=False)
+    starts = {"facula, empty cache": {"first": 0.3, "slowest": 0.4}}
+    found.add("first-lenet", {"title": "first steps", "libraries": starts}, quick=True)
+    runs = {
+        name: [{"seconds": s, "loss": 1.2, "accuracy": 55, "stand_in": name == "PyTorch"}]
+        for name, s in (("facula", 8.0), ("PyTorch", 96.0))
+    }
+    found.add("script", {"title": "script", "runs": runs}, quick=False)
+    # A later run on the same machine keeps the rows, and the higher of the measured peaks.
+    again = results.Results({**where, "versions": ["jax 1"]}, {"one": 50.0, "all": 90.0})
+    again.add("script", again.rows["script"], quick=False)
+    text = (tmp_path / "RESULTS.md").read_text()
+    for part in (
+        "7.00x (reached: 5x)", "14.00x (missed: 15x)", " 25% ", "jax.jit 1.20 ms", "6.00x",
+        "400 ms", "PyTorch / facula: 12.0x", "standins", "LeNet, tinygrad: no compiler",
+        "jax 1, torch 2", "200 on all", "1 of 3 rows",
+    ):  # fmt: skip
+        assert part in text, part
+    other = results.Results({**where, "machine": "another"}, None)
+    assert not other.rows

@@ -13,6 +13,7 @@ TABLE = {
     "FACULA_LINES": "0: do not keep the user's line of each operation",
     "FACULA_ENGINE": "reference or native: the engine for every program (default: native for what "
     "repeats or is large, as far as it is available)",
+    "FACULA_COMPARE": "1: also run each program on the reference engine; stop at what differs",
     "FACULA_VECTOR_BITS": "bits of the vectors compiled code uses; 0 for none (default: the CPU's)",
     "FACULA_CACHE": "folder for compiled code; 0 for none (default: the user's cache folder)",
     "FACULA_CACHE_BYTES": "most bytes of compiled code kept there (default 256 MiB)",
@@ -43,6 +44,7 @@ class Flags:
     nodes: int
     bytes: int
     lines: bool
+    compare: bool
     engine: str  # "": chosen for each program
     vector_bits: int  # -1: the CPU's own
     cache: str  # "": the user's cache folder, "0": nowhere
@@ -55,6 +57,7 @@ flags = Flags(
     nodes=_integer("FACULA_NODES", 1000),
     bytes=_integer("FACULA_BYTES", 256 << 20),
     lines=bool(_integer("FACULA_LINES", 1)),
+    compare=bool(_integer("FACULA_COMPARE", 0)),
     engine=_choice("FACULA_ENGINE", ("reference", "native")),
     vector_bits=_integer("FACULA_VECTOR_BITS", -1),
     cache=os.environ.get("FACULA_CACHE", ""),

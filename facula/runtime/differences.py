@@ -48,7 +48,7 @@ def why_new(plan: Plan, known: Iterable[Plan]) -> list[str]:
     mine, theirs = _names(plan), _names(other)
     if mine == theirs:
         return _same_operations(plan, other)
-    found = []
+    found: list[str] = []
     for tag, i, j, k, end in SequenceMatcher(None, theirs, mine, False).get_opcodes():
         if tag in ("delete", "replace"):
             found.append(f"without {_list(other.nodes[i:j])}")
@@ -58,7 +58,7 @@ def why_new(plan: Plan, known: Iterable[Plan]) -> list[str]:
 
 
 def _same_operations(plan: Plan, other: Plan) -> list[str]:
-    found = []
+    found: list[str] = []
     for mine, theirs in zip(plan.nodes, other.nodes):
         if mine.spec is not theirs.spec and (mine.primitive is INPUT or not found):
             what = "input" if mine.primitive is INPUT else mine.primitive.name

@@ -11,6 +11,7 @@ from facula.graph.node import Node, input_node
 from facula.graph.passes import Flattener, live_nodes
 from facula.graph.text import program_text
 from facula.runtime import tiers
+from facula.runtime.compare import Compared
 from facula.runtime.source import Line
 
 _LIMIT = 200_000  # nodes kept in all: programs that never repeat must not fill the memory
@@ -40,6 +41,8 @@ class Plan:
         """Choose an engine by how often the program has been seen, and compile for it."""
         chosen = tiers.engine_for(self.nodes, self.sightings)
         self.executable = chosen.compile(self.nodes, self.outputs)
+        if flags.compare and chosen.name != "reference":
+            self.executable = Compared(self.executable, chosen, self.nodes, self.outputs)
         self.engine = chosen.name
 
     def text(self) -> str:

@@ -17,8 +17,8 @@ def watching(run: Callable[[Plan, Sequence, Callable], list]) -> Iterator[None]:
     """
     before = Plan.run
 
-    def watched(plan: Plan, buffers: Any) -> list:
-        return run(plan, buffers, before)
+    def watched(self: Plan, buffers: list[Any]) -> list[Any]:
+        return run(self, buffers, before)
 
     Plan.run = watched  # type: ignore[method-assign]
     try:

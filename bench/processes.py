@@ -37,11 +37,12 @@ def importing(names: Sequence[str], pythons: Sequence[str], rounds: int) -> dict
 
 
 def first_steps(
-    row: str, names: Sequence[str], pythons: Sequence[str], rounds: int
+    row: str, names: Sequence[str], pythons: Sequence[str], rounds: int, notes: dict[str, str]
 ) -> dict[str, dict]:
     """First step and slowest of the first ten, in fresh processes.
 
-    {"facula, empty cache": {"first", "slowest"}, "facula, filled cache": ..., "PyTorch": ...}
+    {"facula, empty cache": {"first", "slowest"}, "facula, filled cache": ..., "PyTorch": ...};
+    ``notes`` gets why something failed.
     """
     found: dict[str, list[tuple[float, float]]] = {}
     steps = FIRST_STEPS if row.startswith("lenet") else 3
@@ -51,9 +52,12 @@ def first_steps(
             with tempfile.TemporaryDirectory(prefix="facula-bench-") as folder:
                 for state in ("empty cache", "filled cache") if ours else ("",):
                     title = f"{name}, {state}" if state else name
-                    times = _fresh(row, name, python_of(name, pythons), folder, steps)
-                    if times:
-                        found.setdefault(title, []).append((times[0], max(times)))
+                    try:
+                        times = _fresh(row, name, python_of(name, pythons), folder, steps)
+                    except Failed as why:
+                        notes[title] = str(why)
+                        continue
+                    found.setdefault(title, []).append((times[0], max(times)))
     return {
         title: {
             "first": statistics.median([first for first, _ in pairs]),
@@ -63,7 +67,7 @@ def first_steps(
     }
 
 
-def _fresh(row: str, name: str, python: str, folder: str, steps: int) -> list[float] | None:
+def _fresh(row: str, name: str, python: str, folder: str, steps: int) -> list[float]:
     """Seconds of the first steps in a new process, without importing and building."""
     start = os.path.join(folder, "start.npz")
     if not name.startswith(OURS) and find(row).peer:
@@ -76,8 +80,6 @@ def _fresh(row: str, name: str, python: str, folder: str, steps: int) -> list[fl
     try:
         player.answer()
         return player.ask("check", steps)["times"]
-    except Failed:
-        return None
     finally:
         player.end()
 
@@ -90,12 +92,13 @@ ROWS = {
 
 
 def run(name: str, names: Sequence[str], pythons: Sequence[str], quick: bool) -> dict:
-    """One of ROWS: {"title", "libraries"}."""
+    """One of ROWS: {"title", "libraries", "notes"}."""
+    notes: dict[str, str] = {}
     if name == "import":
         found = importing(names, pythons, 3 if quick else 5)
     elif name == "first-lenet":
-        found = first_steps("lenet-4", names, pythons, 1 if quick else 3)
+        found = first_steps("lenet-4", names, pythons, 1 if quick else 3, notes)
     else:
         pair = [n for n in (OURS, BASE) if n in names]
-        found = first_steps("resnet34-32-train", pair, pythons, 1)
-    return {"title": ROWS[name], "libraries": found}
+        found = first_steps("resnet34-32-train", pair, pythons, 1, notes)
+    return {"title": ROWS[name], "libraries": found, "notes": notes}

@@ -85,7 +85,7 @@ def main() -> int:
         _rows(given, pythons, top, keep)
         for name in [n for n in processes.ROWS if chosen(given.only, n)]:
             facts = processes.run(name, given.libraries, pythons, given.quick)
-            print(name, facts["libraries"], flush=True)
+            print(name, facts["libraries"], facts["notes"] or "", flush=True)
             keep(name, facts)
     if given.script:
         torch = python_of(BASE, pythons) if BASE in given.libraries else None

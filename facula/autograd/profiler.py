@@ -9,12 +9,18 @@ from typing import Any
 
 
 class Range:
-    """One named piece of work: when it began and ended (nanoseconds) and which it lay in."""
+    """One named piece of work: when it began and ended (nanoseconds) and which it lay in.
 
-    __slots__ = ("children", "end", "name", "parent", "shapes", "start")
+    ``kind`` is the category in a trace, ``stack`` the user's lines that led to it, innermost first.
+    """
 
-    def __init__(self, name: str, parent: Range | None, shapes: Any = None):
-        self.name, self.parent, self.shapes = name, parent, shapes
+    __slots__ = ("children", "end", "kind", "name", "parent", "shapes", "stack", "start")
+
+    def __init__(
+        self, name: str, parent: Range | None, shapes: Any = None, kind: str = "user_annotation"
+    ):
+        self.name, self.parent, self.shapes, self.kind = name, parent, shapes, kind
+        self.stack: list[str] = []
         self.children = 0  # nanoseconds spent in ranges inside this one
         self.start = time.perf_counter_ns()
         self.end = self.start
@@ -32,9 +38,9 @@ class Collector:
         self.ranges: list[Range] = []
         self.current: Range | None = None
 
-    def open(self, name: str, shapes: Any = None) -> Range:
+    def open(self, name: str, shapes: Any = None, kind: str = "user_annotation") -> Range:
         """Begin a range."""
-        made = Range(name, self.current, shapes)
+        made = Range(name, self.current, shapes, kind)
         self.current = made
         self.ranges.append(made)
         return made

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from facula.autograd.profiler import active, record_function
 from facula.nn.modules.hooks import RemovableHandle
 from facula.runtime.recorder import recorder
 
@@ -46,15 +47,21 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
         self._opt_called = True
         if recorder.capture is not None:
             recorder.capture.note_step(self)
-        if not (
+        if active.collector is not None:  # a profiler is on
+            with record_function(f"Optimizer.step#{type(self).__name__}.step"):
+                return run(self, args, kwargs)
+        if (
             self._optimizer_step_pre_hooks
             or self._optimizer_step_post_hooks
             or _global_pre_hooks
             or _global_post_hooks
         ):
-            result = step(self, *args, **kwargs)
-            recorder.flush()  # a training step ends here: one program holds all of it
-            return result
+            return run(self, args, kwargs)
+        result = step(self, *args, **kwargs)
+        recorder.flush()  # a training step ends here: one program holds all of it
+        return result
+
+    def run(self: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if getattr(type(self).step, "__wrapped__", None) is not step:
             # reached through super().step(): the outer call runs the hooks
             return step(self, *args, **kwargs)

@@ -1,7 +1,7 @@
 """``torch.profiler``: where the time of a program goes, by operation and by named range.
 
-While a profiler is on, every operation is computed at once instead of being recorded into a larger
-program, so that its time can be measured; the program as a whole is slower than without.
+Ranges are what operations cost to record, the compiled programs that compute them, steps of
+optimizers, and what ``record_function`` names.
 """
 
 from facula.autograd.profiler import record_function as record_function

@@ -18,8 +18,8 @@ _SORT = {
 class FunctionEventAvg:
     """All calls of one name: how many, and their time in microseconds."""
 
-    def __init__(self, key: str, input_shapes: Any = None):
-        self.key, self.input_shapes = key, input_shapes
+    def __init__(self, key: str, input_shapes: Any = None, stack: Sequence[str] = ()):
+        self.key, self.input_shapes, self.stack = key, input_shapes, list(stack)
         self.count = 0
         self.cpu_time_total = self.self_cpu_time_total = 0.0
         self.self_cpu_memory_usage = self.cpu_memory_usage = 0
@@ -80,18 +80,27 @@ class EventList(list):
             name = _SORT.get(sort_by, sort_by)
             events.sort(key=lambda e: getattr(e, name, 0), reverse=True)
         total = self.self_cpu_time_total or 1.0
-        rows = [_row(e, total, max_name_column_width) for e in events[: row_limit or None]]
+        shown = events if row_limit < 0 else events[:row_limit]
+        rows = [_row(e, total, max_name_column_width) for e in shown]
         heads = [
             "Name", "Self CPU %", "Self CPU", "CPU total %", "CPU total", "CPU time avg",
             "# of Calls",
         ]  # fmt: skip
+        if any(event.input_shapes is not None for event in events):
+            heads.append("Input Shapes")
+            for row, event in zip(rows, shown, strict=True):
+                shapes = [list(shape) for shape in event.input_shapes or ()]
+                row.append(_clipped(str(shapes), max_shapes_column_width))
+        if any(event.stack for event in events):
+            heads.append("Source Location")
+            for row, event in zip(rows, shown, strict=True):
+                row.append(_clipped(", ".join(event.stack), max_src_column_width))
         return _layout(heads, rows, header) + f"\nSelf CPU time total: {time_text(total)}\n"
 
 
 def _row(event: FunctionEventAvg, total: float, width: int) -> list[str]:
-    name = event.key if len(event.key) <= width else event.key[: width - 3] + "..."
     return [
-        name,
+        _clipped(event.key, width),
         f"{100 * event.self_cpu_time_total / total:.2f}%",
         time_text(event.self_cpu_time_total),
         f"{100 * event.cpu_time_total / total:.2f}%",
@@ -99,6 +108,10 @@ def _row(event: FunctionEventAvg, total: float, width: int) -> list[str]:
         time_text(event.cpu_time),
         str(event.count),
     ]
+
+
+def _clipped(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 def _layout(heads: list[str], rows: list[list[str]], header: str | None) -> str:
@@ -110,14 +123,19 @@ def _layout(heads: list[str], rows: list[list[str]], header: str | None) -> str:
     return "\n".join([*lines, line])
 
 
-def averages(ranges: Sequence[Range], by_shape: bool = False) -> EventList:
-    """Ranges of one name (and input shapes) taken together, in the order of first appearance."""
+def averages(ranges: Sequence[Range], by_shape: bool = False, by_stack: int = 0) -> EventList:
+    """Ranges of one name taken together, in the order of first appearance.
+
+    They are kept apart by the shapes of their inputs, and by so many lines of their stacks.
+    """
     found: dict[Any, FunctionEventAvg] = {}
     for one in ranges:
-        key = (one.name, str(one.shapes) if by_shape else None)
+        shapes = (one.shapes or []) if by_shape else None
+        stack = one.stack[:by_stack]
+        key = (one.name, str(shapes), *stack)
         event = found.get(key)
         if event is None:
-            event = found[key] = FunctionEventAvg(one.name, one.shapes if by_shape else None)
+            event = found[key] = FunctionEventAvg(one.name, shapes, stack)
         event.count += 1
         event.cpu_time_total += one.duration / 1000
         event.self_cpu_time_total += (one.duration - one.children) / 1000

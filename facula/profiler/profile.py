@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
 import os
 import socket
@@ -13,9 +15,12 @@ from typing import Any
 from facula.autograd.handle import TensorBase
 from facula.autograd.modes import modes
 from facula.autograd.profiler import Collector, Range, active
-from facula.base.flags import flags
 from facula.operators.operator import Operator
 from facula.profiler.events import EventList, averages
+from facula.runtime.plans import Plan
+from facula.runtime.recorder import recorder
+from facula.runtime.source import user_stack
+from facula.runtime.watch import watching
 
 
 class ProfilerActivity(Enum):
@@ -80,45 +85,69 @@ def tensorboard_trace_handler(
     def handler(prof: profile) -> None:
         os.makedirs(dir_name, exist_ok=True)
         worker = worker_name or f"{socket.gethostname()}_{os.getpid()}"
-        path = os.path.join(dir_name, f"{worker}.{time.time_ns()}.pt.trace.json")
+        ending = ".pt.trace.json.gz" if use_gzip else ".pt.trace.json"
+        path = os.path.join(dir_name, f"{worker}.{time.time_ns()}{ending}")
         prof.export_chrome_trace(path)
 
     return handler
 
 
 _plain_call = Operator.__call__
-_depth = {"count": 0, "eager": False}
+_watches: list[contextlib.ExitStack] = []
 
 
-def _timed_call(self, *args, **kwargs):
+def _call_timer(with_stack: bool) -> Callable:
+    def timed(self, *args, **kwargs):
+        collector = active.collector
+        if collector is None or modes.trace is not None:
+            return _plain_call(self, *args, **kwargs)
+        shapes = [tuple(a.shape) for a in args if isinstance(a, TensorBase)]
+        opened = collector.open(f"aten::{self.__name__.lstrip('_')}", shapes, "cpu_op")
+        if with_stack:
+            opened.stack = user_stack()
+        try:
+            return _plain_call(self, *args, **kwargs)
+        finally:
+            collector.close(opened)
+
+    return timed
+
+
+def _timed_run(plan: Plan, buffers: Any, go: Callable) -> list:
     collector = active.collector
-    if collector is None or modes.trace is not None:
-        return _plain_call(self, *args, **kwargs)
-    shapes = [tuple(a.shape) for a in args if isinstance(a, TensorBase)]
-    opened = collector.open(f"aten::{self.__name__.lstrip('_')}", shapes)
+    if collector is None:
+        return go(plan, buffers)
+    opened = collector.open("facula::program", None, "program")
     try:
-        return _plain_call(self, *args, **kwargs)
+        return go(plan, buffers)
     finally:
+        opened.name = f"facula::program [{len(plan.nodes)} nodes, {plan.engine}]"
         collector.close(opened)
 
 
-def _start(collector: Collector) -> None:
+def _start(collector: Collector, with_stack: bool) -> None:
+    recorder.flush()  # what was recorded before is not part of the profile
     active.collector = collector
-    _depth["eager"], flags.eager = flags.eager, True
-    Operator.__call__ = _timed_call  # type: ignore[method-assign]
+    stack = contextlib.ExitStack()
+    stack.enter_context(watching(_timed_run))
+    _watches.append(stack)
+    Operator.__call__ = _call_timer(with_stack)  # type: ignore[method-assign]
 
 
 def _stop() -> None:
+    recorder.flush()  # what was recorded is run while it can be measured
     active.collector = None
-    flags.eager = _depth["eager"]
+    if _watches:
+        _watches.pop().close()
     Operator.__call__ = _plain_call  # type: ignore[method-assign]
 
 
 class profile:
     """Measures what runs inside a ``with`` block, or in the steps that ``schedule`` names.
 
-    Operations are computed one by one while it measures, so the times say where work is, not how
-    long the compiled program takes.
+    Operations are recorded as ever, so the time of ``aten::`` ranges is what recording them costs;
+    ``facula::program`` ranges are the compiled programs that compute. To see how the computation
+    divides among operations, profile within ``facula.eager_mode()``: then each runs by itself.
 
     >>> import facula as torch
     >>> with torch.profiler.profile() as prof:
@@ -147,6 +176,9 @@ class profile:
         self.schedule = schedule
         self.on_trace_ready = on_trace_ready
         self.record_shapes = record_shapes
+        self.with_stack = with_stack
+        self.profile_memory = profile_memory
+        self._metadata: dict[str, Any] = {}
         self.step_num = 0
         self._collector = Collector()
         self._step: Range | None = None
@@ -172,7 +204,7 @@ class profile:
         wanted = action in (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
         if wanted and not self._running:
             self._collector = Collector()
-            _start(self._collector)
+            _start(self._collector, self.with_stack)
         elif not wanted and self._running:
             _stop()
         self._running = wanted
@@ -214,22 +246,63 @@ class profile:
     def key_averages(
         self, group_by_input_shape: bool = False, group_by_stack_n: int = 0, **unused: Any
     ) -> EventList:
-        """Ranges of one name taken together; ``.table(sort_by="cpu_time_total")`` prints them."""
-        return averages(self._collector.ranges, group_by_input_shape)
+        """Ranges of one name taken together; ``.table(sort_by="cpu_time_total")`` prints them.
+
+        They are kept apart by the shapes of their inputs or by the innermost lines of their stack
+        (with ``with_stack``) where that is asked for.
+        """
+        return averages(self._collector.ranges, group_by_input_shape, group_by_stack_n)
+
+    def add_metadata(self, key: str, value: str) -> None:
+        """Add a text to the trace file."""
+        self._metadata[key] = value
+
+    def add_metadata_json(self, key: str, value: str) -> None:
+        """Add a value, given as JSON, to the trace file."""
+        self._metadata[key] = json.loads(value)
+
+    def export_stacks(self, path: str, metric: str = "self_cpu_time_total") -> None:
+        """Write the stacks (``with_stack``) with their time, as tools for flame graphs read them.
+
+        Raises ValueError for other metrics than self_cpu_time_total and self_cuda_time_total.
+        """
+        if metric not in ("self_cpu_time_total", "self_cuda_time_total"):
+            raise ValueError(f"metric should be self_cpu_time_total, but got {metric}")
+        with open(path, "w", encoding="utf-8") as file:
+            for one in self._collector.ranges:
+                time_spent = (one.duration - one.children) // 1000
+                if one.stack and time_spent and metric == "self_cpu_time_total":
+                    frames = [place.replace(";", ",") for place in reversed(one.stack)]
+                    file.write(f"{';'.join([*frames, one.name])} {time_spent}\n")
 
     def export_chrome_trace(self, path: str) -> None:
-        """Write the ranges as JSON that trace viewers read."""
+        """Write the ranges as JSON that trace viewers read; a name ending in .gz is compressed."""
         found = [
             {
                 "ph": "X",
+                "cat": one.kind,
                 "name": one.name,
-                "cat": "cpu_op",
                 "pid": os.getpid(),
                 "tid": 0,
                 "ts": one.start / 1000,
                 "dur": one.duration / 1000,
+                "args": self._arguments(one),
             }
             for one in self._collector.ranges
         ]
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"schemaVersion": 1, "traceEvents": found}, file)
+        trace = {"schemaVersion": 1, **self._metadata, "displayTimeUnit": "ms"}
+        text = json.dumps({**trace, "traceEvents": found})
+        if str(path).endswith(".gz"):
+            with gzip.open(path, "wt", encoding="utf-8") as packed:
+                packed.write(text)
+        else:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+
+    def _arguments(self, one: Range) -> dict[str, Any]:
+        shown: dict[str, Any] = {}
+        if self.record_shapes and one.shapes:
+            shown["Input Dims"] = [list(shape) for shape in one.shapes]
+        if one.stack:
+            shown["Call stack"] = one.stack
+        return shown

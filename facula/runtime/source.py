@@ -34,6 +34,18 @@ def user_line():
     return None
 
 
+def user_stack(most: int = 16) -> list[str]:
+    """``train.py(12): step`` for the frames outside facula that are active, innermost first."""
+    found: list[str] = []
+    frame = sys._getframe(1)
+    while frame is not None and len(found) < most:
+        code = frame.f_code
+        if not _internal[code.co_filename]:
+            found.append(f"{Path(code.co_filename).name}({frame.f_lineno}): {code.co_name}")
+        frame = frame.f_back
+    return found
+
+
 class Lines:
     """Lines of recorded programs, by the place where a program began."""
 

@@ -43,7 +43,8 @@ from facula.engines.native.pool_code import Word
 
 _CALL = jit.with_others(Kernel("executor", "executor call", executor_code.call))
 STATUS_SLOT = -1
-GRAIN = 4_000.0  # ns of work that make another thread worth while
+SHARED = 15_000.0  # ns of work below which moving the data to another core costs more than it saves
+GRAIN = 4_000.0  # ns of work that make one more thread worth while
 LOUD = 20_000.0  # ns of work for which sleeping threads are woken
 RELEASE = 50_000.0  # ns of work of a plan during which other Python threads may run
 
@@ -170,6 +171,8 @@ def _canonical(wanted: Expected) -> Expected:
 
 
 def _threads_for(step: Step) -> int:
+    if step.cost < SHARED:
+        return 1
     return min(step.chunks, int(step.cost / GRAIN) + 1, threads.MOST)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FrameType
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent)
 
@@ -37,7 +38,7 @@ def user_line():
 def user_stack(most: int = 16) -> list[str]:
     """``train.py(12): step`` for the frames outside facula that are active, innermost first."""
     found: list[str] = []
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and len(found) < most:
         code = frame.f_code
         if not _internal[code.co_filename]:

@@ -9,6 +9,7 @@ import ctypes
 import statistics
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import torch
@@ -100,6 +101,11 @@ def measured_peak() -> float:
     return 20 * 1000 * CHAINS * target.lanes("float") / took
 
 
+def picked(call, number: int):
+    """The result of PyTorch's call, or one of several."""
+    return call() if number < 0 else call()[number]
+
+
 def conv_case(x, w, stride=1, padding=0, groups=1, kinds="fiw"):
     """The named ones of forward, input gradient and weight gradient."""
     rank = len(x) - 2
@@ -110,7 +116,9 @@ def conv_case(x, w, stride=1, padding=0, groups=1, kinds="fiw"):
     out = [(n + 2 * padding - k) // stride + 1 for n, k in zip(x[2:], w[2:], strict=True)]
     g = (x[0], w[0], *out)
     title = f"{'x'.join(map(str, x))} * {'x'.join(map(str, w))}"
-    title += f" s{stride}" * (stride > 1) + f" p{padding}" * (padding > 0) + f" g{groups}" * (groups > 1)
+    title += (
+        f" s{stride}" * (stride > 1) + f" p{padding}" * (padding > 0) + f" g{groups}" * (groups > 1)
+    )
     tx, tw, tg = [torch.randn(s) for s in (x, w, g)]
     work = float(np.prod(g)) * np.prod(w[1:])
 
@@ -125,20 +133,44 @@ def conv_case(x, w, stride=1, padding=0, groups=1, kinds="fiw"):
 
     table = {
         "f": ("conv", params, (tx, tw), g, forward),
-        "i": ("conv_input_grad", {**params, "shape": x}, (tg, tw), x, gradient([True, False, False])),
-        "w": ("conv_weight_grad", {**params, "shape": w}, (tg, tx), w, gradient([False, True, False])),
+        "i": (
+            "conv_input_grad",
+            {**params, "shape": x},
+            (tg, tw),
+            x,
+            gradient([True, False, False]),
+        ),
+        "w": (
+            "conv_weight_grad",
+            {**params, "shape": w},
+            (tg, tx),
+            w,
+            gradient([False, True, False]),
+        ),
     }
     for name in kinds:
         kind, given, tensors, shape, theirs = table[name]
-        result = (lambda t=theirs, i="fiw".index(name) - 1: t() if i < 0 else t()[i])
-        yield f"{kind:17}{title}", kind, given, [t.numpy() for t in tensors], None, shape, result, work
+        result = partial(picked, theirs, "fiw".index(name) - 1)
+        yield (
+            f"{kind:17}{title}",
+            kind,
+            given,
+            [t.numpy() for t in tensors],
+            None,
+            shape,
+            result,
+            work,
+        )
 
 
 def matmul_case(m, k, n, turn=(False, False)):
     """a @ b, either of them the transpose of what lies in memory."""
     ta = torch.randn(k, m).T if turn[0] else torch.randn(m, k)
     tb = torch.randn(n, k).T if turn[1] else torch.randn(k, n)
-    views = [View((m, k), (1, m) if turn[0] else (k, 1)), View((k, n), (1, k) if turn[1] else (n, 1))]
+    views = [
+        View((m, k), (1, m) if turn[0] else (k, 1)),
+        View((k, n), (1, k) if turn[1] else (n, 1)),
+    ]
     arrays = [ta.T.numpy() if turn[0] else ta.numpy(), tb.T.numpy() if turn[1] else tb.numpy()]
     title = f"matmul {m}x{k}{'T' * turn[0]} @ {k}x{n}{'T' * turn[1]}"
     yield title, "matmul", {}, arrays, views, (m, n), (lambda: ta @ tb), float(m) * k * n
@@ -174,7 +206,13 @@ def resnet224():
 
 
 def mobilenet():
-    for channels, size, stride in ((32, 112, 1), (96, 112, 2), (192, 28, 1), (576, 14, 1), (960, 7, 1)):
+    for channels, size, stride in (
+        (32, 112, 1),
+        (96, 112, 2),
+        (192, 28, 1),
+        (576, 14, 1),
+        (960, 7, 1),
+    ):
         yield from conv_case((8, channels, size, size), (channels, 1, 3, 3), stride, 1, channels)
     yield from conv_case((8, 96, 56, 56), (24, 96, 1, 1))
     yield from conv_case((8, 160, 7, 7), (960, 160, 1, 1))
@@ -209,7 +247,9 @@ def main() -> None:
             runner = Runner(lower(kind, params, "float32", *views, shape), arrays, shape)
             runner()
             expected = theirs().numpy()
-            assert np.allclose(runner.out, expected, rtol=1e-3, atol=1e-3 * abs(expected).max()), title
+            assert np.allclose(runner.out, expected, rtol=1e-3, atol=1e-3 * abs(expected).max()), (
+                title
+            )
             ours, other = side_by_side([runner, theirs], 3 if work > 1e8 else 7)
             total, theirs_total = total + ours, theirs_total + other
             compiling += runner.compiling

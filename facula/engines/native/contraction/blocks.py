@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import product
 
-from facula.engines.native.contraction.finish import Finish, Span, minimum, minus, plus, times
-from facula.engines.native.contraction.micro import Tile
+from facula.engines.native.contraction.finish import Finish, Span
+from facula.engines.native.contraction.indices import Index, minimum, minus, part, plus, times
+from facula.engines.native.contraction.micro import (
+    Tile,
+    tile_indices,
+    vector_indices,
+    vector_places,
+)
 from facula.engines.native.contraction.plan import Plan, Share, Tiled
-from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.ir import Function, Value
 
 
 class Writer:
@@ -25,26 +32,22 @@ class Writer:
         count = 2 + self.epilogue.keeps + self.epilogue.extras
         loaded = [f.load("ptr", f.at(buffers, i, "ptr")) for i in range(count)]
         pointers = [*([] if self.epilogue.keeps else [None]), *loaded[2:]]
-        scratch = f.array(plan.compute, plan.scratch)
+        scratch = f.array(plan.compute, 1 if plan.direct else plan.scratch)
         finish = Finish(f, plan, self.epilogue, pointers, scratch)
         total = plan.blocks * plan.splits
-        first, last = self._part(begin, total), self._part(end, total)
+        first, last = (part(f, chunk, total, self.chunks) for chunk in (begin, end))
         with f.loop(first, last) as block:
             self._block(block, loaded[:2], finish)
         f.ret()
         return f.text()
 
-    def _part(self, chunk: Value, total: int) -> Value:
-        if self.chunks == total:
-            return chunk
-        return self.f.op("sdiv", self.f.mul(chunk, total), self.chunks)
-
     def _block(self, block: Value, bases: Sequence[Value], finish: Finish) -> None:
         """Decodes a block's number, sums it up and finishes it."""
         f, plan = self.f, self.plan
-        at: list[Operand] = [0, 0]
-        coordinates: list[Operand] = [0, 0, 0]
-        indices, rest = {}, block
+        at: list[Index] = [0, 0]
+        coordinates: list[Index] = [0, 0, 0]
+        indices: dict[str, Index] = {}
+        rest = block
         for name in reversed(plan.order):
             count = plan.blocks_along(name)
             if count > 1:
@@ -61,18 +64,41 @@ class Writer:
         spans = []
         for side, axes in enumerate((plan.scalars, plan.vectors)):
             found = [self._span(axis, indices["sv"[side] + str(i)]) for i, axis in enumerate(axes)]
-            for span, place in found:
+            for _, place in found:
                 at[side] = plus(f, at[side], place)
             spans.append([span for span, _ in found])
-        part = None
+        split = None
         if plan.splits > 1:
-            part = rest
+            split = rest
             coordinates[0] = plus(f, coordinates[0], f.mul(rest, plan.shape[0]))
         starts = [f.at(base, place, plan.memory) for base, place in zip(bases, at)]
-        self._parts(starts, spans, finish.scratch, part)
+        if plan.direct:
+            self._direct(starts, spans, coordinates, finish)
+            return
+        self._parts(starts, spans, finish.scratch, split)
         finish.block(coordinates, *spans)
 
-    def _span(self, axis: Tiled, index: Operand) -> tuple[Span, Operand]:
+    def _direct(self, starts, spans, coordinates: Sequence[Index], finish: Finish) -> None:
+        """Tiles whose sums go to the epilogue as they are."""
+        f, plan = self.f, self.plan
+        (share,) = plan.parts
+        with ExitStack() as stack:
+            at, corners = [], []
+            for side, axes in enumerate((plan.scalars, plan.vectors)):
+                place: Index = (share.scalar, share.vector)[side]
+                for axis in axes:
+                    local, move = self._tile_place(axis, stack)
+                    place = plus(f, place, move)
+                    corners.append(local)
+                at.append(f.at(starts[side], place, plan.memory))
+            columns = vector_places(plan)
+            sums = Tile(f, plan, at[0], at[1], share.counts, (), None).sums(columns)
+            inside = product(tile_indices(plan.scalars), vector_indices(plan))
+            for value, (row, (column, count)) in zip(sums, inside):
+                indices = [plus(f, a, b) for a, b in zip(corners, (*row, *column))]
+                finish.vector(value, coordinates, [*spans[0], *spans[1]], indices, count)
+
+    def _span(self, axis: Tiled, index: Index) -> tuple[Span, Index]:
         """Where a block lies on an axis, and its place in the operand."""
         f = self.f
         begin = times(f, index, axis.block)
@@ -82,51 +108,48 @@ class Writer:
         start = begin
         if axis.size % axis.block:
             start = minimum(f, begin, axis.size - axis.block)
-        skipped: Operand = 0 if start is begin else minus(f, begin, start)
+        skipped: Index = 0 if start is begin else minus(f, begin, start)
         place = times(f, start, axis.stride)
         if axis.phases == 1:
             return Span(axis, start, start, skipped, axis.block), place
         real = times(f, start, axis.phases)
-        last: Operand = axis.extent
+        last: Index = axis.extent
         if axis.whole < axis.size * axis.phases:
             last = minimum(f, minus(f, axis.whole, real), axis.extent)
         return Span(axis, start, real, times(f, skipped, axis.phases), last), place
 
-    def _parts(self, starts, spans, scratch: Value, split: Operand | None) -> None:
+    def _parts(self, starts, spans, scratch: Value, split: Index | None) -> None:
         """Each part's tiles; what parts differ in comes from a table if there are several."""
         f, plan = self.f, self.plan
         if len(plan.parts) == 1:
             self._tiles(starts, spans, plan.parts[0], 0, scratch, split)
             return
-        rows = []
-        for part in plan.parts:
-            shift = sum([
-                phase * stride
-                for phase, stride in zip(
-                    (*part.scalar_phase, *part.vector_phase), scratch_strides(plan)
-                )
-            ])
-            rows.append((shift, part.scalar, part.vector, *part.counts, *part.bases))
+        rows = [self._numbers(share) for share in plan.parts]
         width = len(rows[0])
-        numbers = [x for row in rows for x in row]
-        table = f.table(f"{f.name}.parts", "i64", numbers)
+        table = f.table(f"{f.name}.parts", "i64", [x for row in rows for x in row])
         with f.loop(0, len(rows)) as number:
             line = f.at(table, f.mul(number, width), "i64")
-            shift, scalar, vector, *rest = [
-                f.load("i64", f.at(line, i, "i64")) for i in range(width)
-            ]
+            loaded = [f.load("i64", f.at(line, i, "i64")) for i in range(width)]
+            shift, scalar, vector, *rest = loaded
             count = len(plan.summed)
             share = Share(scalar, vector, tuple(rest[:count]), tuple(rest[count:]), (), ())
             self._tiles(starts, spans, share, shift, scratch, split)
 
-    def _tiles(self, starts, spans, share: Share, shift: Operand, scratch: Value, split) -> None:
+    def _numbers(self, share: Share) -> list[int]:
+        """A part's line of the table."""
+        phases = (*share.scalar_phase, *share.vector_phase)
+        shift = sum([p * step for p, step in zip(phases, scratch_strides(self.plan))])
+        numbers = (shift, share.scalar, share.vector, *share.counts, *share.bases)
+        return [x for x in numbers if isinstance(x, int)]
+
+    def _tiles(self, starts, spans, share: Share, shift: Index, scratch: Value, split) -> None:
         """Loops over the tiles of a block; each leaves its sums in scratch."""
         f, plan = self.f, self.plan
         with ExitStack() as stack:
             at, rows, indices = [], [], {}
             for side, axes in enumerate((plan.scalars, plan.vectors)):
-                place: Operand = (share.scalar, share.vector)[side]
-                row: Operand = 0
+                place: Index = (share.scalar, share.vector)[side]
+                row: Index = 0
                 for i, axis in enumerate(axes):
                     local, move = self._tile_place(axis, stack)
                     place = plus(f, place, move)
@@ -142,13 +165,13 @@ class Writer:
             tile = Tile(f, plan, at[0], at[1], share.counts, bases, split)
             tile.store(f.at(scratch, corner, plan.compute))
 
-    def _tile_place(self, axis: Tiled, stack: ExitStack) -> tuple[Operand, Operand]:
+    def _tile_place(self, axis: Tiled, stack: ExitStack) -> tuple[Index, Index]:
         """(first element in the block, its place in the operand) of the tile."""
         f = self.f
         if axis.tiles == 1:
             return 0, 0
         index = stack.enter_context(f.loop(0, axis.tiles))
-        local = f.mul(index, axis.tile)
+        local: Index = f.mul(index, axis.tile)
         if axis.panel:
             return local, f.mul(index, axis.panel)
         if axis.block % axis.tile:
@@ -160,7 +183,8 @@ def scratch_strides(plan: Plan) -> list[int]:
     """How far one result lies from the next in scratch, along each axis."""
     found: list[int] = []
     for axes, unit in ((plan.scalars, plan.pitch), (plan.vectors, 1)):
-        strides, step = [], unit
+        strides: list[int] = []
+        step = unit
         for axis in reversed(axes):
             strides.insert(0, step)
             step *= axis.extent

@@ -13,14 +13,18 @@ from math import gcd, prod
 
 from facula.engines.native import ir, target
 from facula.engines.native.contraction.copies import Copy
+from facula.engines.native.contraction.indices import ceiling
 from facula.engines.native.contraction.plan import Bound, Plan, Share, Shared, Summed, Tiled
-from facula.engines.native.contraction.problem import ROW, Axis, Problem
+from facula.engines.native.contraction.problem import COLUMN, ROW, Axis, Problem
 
 LATENCY = 4  # cycles of a fused multiply-add
 ENOUGH = 8000  # cycles: a block of this much work makes its own bookkeeping negligible
 MOST_CHUNKS = 256
 TILE = 20  # cycles between tiles
 WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
+SHORT = 32  # terms of a sum that is not worth a detour through memory
+MOST_DIRECT = 12  # vectors of a tile that the epilogue is written out for
+MOST_UNROLLED = 128  # multiplications written out
 PANEL_BYTES = 384 << 10  # a panel this large stays in the second-level cache
 
 
@@ -76,7 +80,7 @@ class Side:
         (axis,) = self.axes
         shared = [a for a in self.problem.batch if self.stride(a)]
         stride, stored = self.stride(axis), self._stored()
-        sizes = [*[a.size for a in shared], -(-axis.size // width), *stored, width]
+        sizes = [*[a.size for a in shared], ceiling(axis.size, width), *stored, width]
         strides = [*[self.stride(a) for a in shared], width * stride]
         strides += [self.stride(a) // self.hop(a) for a in self.problem.summed]
         offset = self.problem.left.offset if self.left else self.problem.parts[0].right
@@ -112,7 +116,7 @@ class Side:
         strides = [self.stride(a) for a in self.problem.batch]
         if not self.width:
             return strides
-        step = -(-self.axes[0].size // self.width) * self.panel
+        step = ceiling(self.axes[0].size, self.width) * self.panel
         for i in reversed(range(len(strides))):
             if strides[i]:
                 strides[i] = step
@@ -148,7 +152,7 @@ def tile_sizes(
         return
     seen = set()
     for most in range(1, min(size, limit) + 1):
-        even = -(-size // -(-size // most))
+        even = ceiling(size, ceiling(size, most))
         if even in seen:
             continue
         seen.add(even)
@@ -164,10 +168,10 @@ def vector_tiles(
 ) -> Iterator[tuple[tuple[int, ...], int]]:
     """(tile, number of vectors) for the operand whose last axis is the vector."""
     *outer, line = axes
-    across = -(-line.size // lanes)
+    across = ceiling(line.size, lanes)
     seen = set()
     for most in range(1, min(across, limit) + 1):
-        even = -(-across // -(-across // most))
+        even = ceiling(across, ceiling(across, most))
         if even in seen:
             continue
         seen.add(even)
@@ -195,7 +199,7 @@ def step_cycles(rows: int, vectors: int, load: float, fetch: float) -> float:
 
 
 def count_tiles(sizes: Sequence[int], tiles: Sequence[int]) -> int:
-    return prod([-(-n // t) for n, t in zip(sizes, tiles)])
+    return prod([ceiling(n, t) for n, t in zip(sizes, tiles)])
 
 
 class Chooser:
@@ -237,25 +241,52 @@ class Chooser:
                 continue
             found = self._outer_tiles(scalars, vectors, packed)
             if found is not None:
-                yield self._outer_choice(scalars, vectors, packed, *found)
+                yield self._outer_choice(scalars, vectors, packed, found)
+            if not packed and self._can_be_direct(scalars, vectors):
+                found = self._outer_tiles(scalars, vectors, packed, direct=True)
+                if found is not None:
+                    yield self._outer_choice(scalars, vectors, packed, found, direct=True)
 
-    def _outer_tiles(self, scalars: Side, vectors: Side, packed: bool):
+    def _can_be_direct(self, scalars: Side, vectors: Side) -> bool:
+        """Short sums: storing them costs as much as making them."""
+        line, problem = vectors.axes[-1], self.problem
+        simple = len(problem.parts) == 1 and not problem.guards
+        short = 0 < self.sum_size <= SHORT
+        plain = not any(a.width for a in (*scalars.axes, *vectors.axes))
+        return simple and short and plain and line.to == COLUMN and line.step == 1
+
+    def _outer_tiles(self, scalars: Side, vectors: Side, packed: bool, direct: bool = False):
         """(cycles, scalar tile, vector tile) of the cheapest tile that fits the registers."""
         best = None
         sizes = [a.size for a in scalars.axes]
         line_sizes = [a.size for a in vectors.axes]
         options = vector_tiles(vectors.axes, self.lanes, 6, packed, vectors.forced)
         for tile, count in options:
+            if direct and not self._divides(line_sizes, tile, self.lanes):
+                continue
             load = self._load_cycles(vectors, count, packed)
             limit = min((self.registers - 1 - count) // count, 30)
+            if direct:
+                limit = min(limit, MOST_DIRECT // count)
             many = count_tiles(line_sizes, tile)
             for rows in tile_sizes(sizes, max(1, limit), scalars.forced):
-                step = step_cycles(prod(rows), count, load, self._fetch_cycles(scalars, rows))
+                if direct and not self._divides(sizes, rows, 1):
+                    continue
+                fetch = self._fetch_cycles(scalars, rows)
+                step = step_cycles(prod(rows), count, load, fetch)
+                if direct and prod(rows) * count * self.sum_size <= MOST_UNROLLED:
+                    step /= 2  # neighbours share what they load, nothing waits
                 tiles = many * count_tiles(sizes, rows) * self.shared
                 cycles = tiles * (step * self.sum_size + TILE * len(self.problem.parts))
                 if best is None or cycles < best[0]:
                     best = (cycles, rows, tile)
         return best
+
+    @staticmethod
+    def _divides(sizes: Sequence[int], tile: Sequence[int], lanes: int) -> bool:
+        """Whether tiles are whole; one that is the axis may have a last short vector."""
+        cut = tile[-1] < sizes[-1] and tile[-1] % lanes
+        return not cut and all(n % t == 0 for n, t in zip(sizes, tile))
 
     def _load_cycles(self, vectors: Side, count: int, packed: bool) -> float:
         """Loading a vector: across a cache line, and from afar if rows fight for cache sets."""
@@ -286,20 +317,27 @@ class Chooser:
         return fetch
 
     def _outer_choice(
-        self, scalars: Side, vectors: Side, packed: bool, cycles: float,
-        rows: Sequence[int], tile: Sequence[int],
-    ) -> Choice:  # fmt: skip
+        self, scalars: Side, vectors: Side, packed: bool, found, direct: bool = False
+    ) -> Choice:
+        cycles, rows, tile = found
         transposed = vectors.axes[-1].to == ROW
-        cycles += self._finish_cycles(transposed, vectors)
+        cycles += (
+            self.outputs / self.lanes * 2 if direct else self._finish_cycles(transposed, vectors)
+        )
         vector_copy = scalar_copy = None
         if packed:
             vector_copy = vectors.pack(tile[-1], self.memory)
             cycles += vector_copy.cycles
-        if self._scalars_need_packing(scalars, prod(rows), cycles):
+        if not direct and self._scalars_need_packing(scalars, prod(rows), cycles):
             scalar_copy = scalars.pack(rows[0], self.memory)
             cycles += scalar_copy.cycles
-        plan = with_blocks(self._plan("outer", scalars, vectors, rows, tile, transposed), cycles)
-        plan = with_splits(plan)
+        plan = self._plan("outer", scalars, vectors, rows, tile, transposed)
+        if direct:
+            vectors_held = prod(rows) * prod(tile) / self.lanes
+            plan = replace(
+                plan, direct=True, unrolled=vectors_held * self.sum_size <= MOST_UNROLLED
+            )
+        plan = with_splits(with_blocks(plan, cycles))
         if plan.splits > 1:
             cycles += self.outputs * plan.splits / self.lanes * 3
         return Choice(plan, vectors.left, scalar_copy, vector_copy, cycles, self.products)
@@ -352,7 +390,7 @@ class Chooser:
             return
         scalars, vectors = Side(problem, True), Side(problem, False)
         rows, columns = [a.size for a in scalars.axes], [a.size for a in vectors.axes]
-        steps = -(-line.size // self.lanes) * prod([a.size for a in problem.summed[:-1]])
+        steps = ceiling(line.size, self.lanes) * prod([a.size for a in problem.summed[:-1]])
         best = None
         each = fma_cycles()
         for tile in tile_sizes(rows, 8, {}):
@@ -372,12 +410,12 @@ class Chooser:
 
 
 def grown(
-    axes: Sequence[Tiled], times: float, least: int, most: int
+    axes: Sequence[Tiled], times: float, least: int, most: int, exact: bool = False
 ) -> tuple[tuple[Tiled, ...], float]:
     """Axes with blocks of several tiles, inner axes first, until a block has work enough.
 
     ``times`` is by how much the work must grow, ``least`` how many elements a block must have and
-    ``most`` how many it may have.
+    ``most`` how many it may have; ``exact`` blocks divide their axes.
     """
     found: list[Tiled] = []
     whole, elements = True, 1
@@ -387,14 +425,15 @@ def grown(
         if whole and not axis.panel:
             while block < axis.size and (times > 1 or elements * block * axis.phases < least):
                 more = min(axis.size, block + axis.tile)
-                if -(-more // axis.tile) > most:
+                if ceiling(more, axis.tile) > most:
                     break
                 times *= block / more
                 block = more
-            pieces = -(-axis.size // block)
-            even = -(-(-(-axis.size // pieces)) // axis.tile) * axis.tile
-            block = min(block, even)
-            most //= -(-block // axis.tile)
+            share = ceiling(axis.size, ceiling(axis.size, block))
+            block = min(block, ceiling(share, axis.tile) * axis.tile)
+            while exact and axis.size % block:
+                block -= axis.tile
+            most //= ceiling(block, axis.tile)
         whole = whole and block == axis.size
         elements *= block * axis.phases
         found.insert(0, axis._replace(block=block))
@@ -413,6 +452,9 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
     order = (*b, *v, *s)
     plan = replace(plan, order=order)
     times = ENOUGH / max(1.0, cycles / max(1, plan.blocks))
+    if plan.direct:
+        vectors, times = grown(plan.vectors, times, 1, plan.vectors[-1].size * 64, exact=True)
+        return replace(plan, vectors=vectors)
     rows = prod([a.extent for a in plan.scalars])
     if plan.transposed:
         scalars, _ = grown(plan.scalars, times, 2 * plan.lanes, MOST_SCRATCH // plan.pitch)
@@ -428,14 +470,14 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
 
 def with_splits(plan: Plan) -> Plan:
     """Cuts the first summed axis where there are few blocks, or panels outgrow the cache."""
-    if len(plan.summed) < 2 or plan.unrolled or len(plan.parts) > 1:
+    if len(plan.summed) < 2 or plan.direct or len(plan.parts) > 1:
         return plan
     sizes = [a.size for a in plan.summed]
     line = plan.vectors[-1]
     wanted = 1
     if plan.form == "outer" and line.panel:
         panel = prod(sizes) * line.tile * ir.align_of(plan.memory)
-        wanted = -(-panel // PANEL_BYTES)
+        wanted = ceiling(panel, PANEL_BYTES)
     if plan.blocks < 8 and prod(sizes) >= 4096:
         wanted = max(wanted, 8 // max(1, plan.blocks))
     return replace(plan, splits=max(1, min(sizes[0], wanted)))

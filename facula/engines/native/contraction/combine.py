@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from facula.engines.native import ir, target
-from facula.engines.native.contraction.finish import plus
+from facula.engines.native.contraction.indices import part, plus
 from facula.engines.native.ir import Function, Value
 from facula.engines.native.kernel import Kernel
 
 
 def combine(shape: tuple[int, int, int], splits: int, compute: str, epilogue) -> Kernel:
-    """The kernel; its operands: partial results ``[split][batch][row][column]``, [result], extras."""
+    """The kernel; operands: partial results ``[split][batch][row][column]``, [result], extras."""
     rows = shape[0] * shape[1]
     lanes = target.lanes(compute)
     cost = rows * (shape[2] / lanes + 1) * splits * 0.4
@@ -32,9 +32,8 @@ def _text(name: str, shape, splits: int, compute: str, lanes: int, chunks: int, 
     pointers = [*([] if epilogue.keeps else [None]), *loaded[1:]]
     batch, rows, columns = shape
     whole = columns - columns % lanes
-    first = f.op("sdiv", f.mul(begin, batch * rows), chunks)
-    last = f.op("sdiv", f.mul(end, batch * rows), chunks)
-    with f.loop(first, last) as row:
+    total = batch * rows
+    with f.loop(part(f, begin, total, chunks), part(f, end, total, chunks)) as row:
         start = f.at(loaded[0], f.mul(row, columns), compute)
         at = (f.op("sdiv", row, rows), f.op("srem", row, rows))
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from math import prod
 
 from facula.engines.native import ir, target
-from facula.engines.native.contraction.finish import minimum, plus, times, transposed
-from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.contraction.finish import transposed
+from facula.engines.native.contraction.indices import Index, minimum, part, plus, times
+from facula.engines.native.ir import Function, Value
 from facula.engines.native.kernel import Kernel
 
 
@@ -113,11 +114,10 @@ class Writer:
         source = f.at(f.load("ptr", buffers), copy.offset, copy.element)
         made = f.load("ptr", f.at(buffers, 1, "ptr"))
         total = prod([copy.sizes[i] for i in self.outer])
-        first = f.op("sdiv", f.mul(begin, total), self.chunks)
-        last = f.op("sdiv", f.mul(end, total), self.chunks)
+        first, last = (part(f, chunk, total, self.chunks) for chunk in (begin, end))
         with f.loop(first, last) as row:
-            indices: dict[int, Operand] = {}
-            rest: Operand = row
+            indices: dict[int, Index] = {}
+            rest: Index = row
             for axis in reversed(self.outer):
                 size = copy.sizes[axis]
                 indices[axis] = f.op("srem", rest, size) if size > 1 else 0
@@ -129,11 +129,11 @@ class Writer:
         f.ret()
         return f.text()
 
-    def _place(self, indices: dict[int, Operand]) -> tuple[Operand, Operand, Value | None]:
+    def _place(self, indices: dict[int, Index]) -> tuple[Index, Index, Value | None]:
         """(place in the source, place in the copy, whether the indices are inside the source)."""
         f, copy = self.f, self.copy
-        source: Operand = 0
-        made: Operand = 0
+        source: Index = 0
+        made: Index = 0
         inside: Value | None = None
         for axis, index in indices.items():
             made = plus(f, made, times(f, index, self.dense[axis]))
@@ -145,7 +145,7 @@ class Writer:
                 inside = here if inside is None else f.op("and", inside, here)
         return source, made, inside
 
-    def _limit(self, indices: dict[int, Operand]) -> Operand:
+    def _limit(self, indices: dict[int, Index]) -> Index:
         """How many elements of the last axis exist."""
         f, copy = self.f, self.copy
         if copy.panel < 0:
@@ -155,7 +155,7 @@ class Writer:
         left = copy.total - done if isinstance(done, int) else f.op("sub", copy.total, done)
         return minimum(f, left, width)
 
-    def _rows(self, indices: dict[int, Operand], source: Value, made: Value) -> None:
+    def _rows(self, indices: dict[int, Index], source: Value, made: Value) -> None:
         """Row by row, along the last axis of the copy."""
         f, copy = self.f, self.copy
         with ExitStack() as stack:
@@ -173,7 +173,7 @@ class Writer:
             else:
                 self._singles(start, place, limit, copy.low[-1])
 
-    def _vectors(self, start: Value, place: Value, limit: Operand) -> None:
+    def _vectors(self, start: Value, place: Value, limit: Index) -> None:
         f, copy = self.f, self.copy
         lanes, size, low = self.lanes, copy.sizes[-1], copy.low[-1]
         while lanes > 1 and lanes // 2 >= size:
@@ -198,7 +198,7 @@ class Writer:
             else:
                 f.masked_store(value, target_place, f.compare("icmp slt", numbers, size - low))
 
-    def _singles(self, start: Value, place: Value, limit: Operand, low: int) -> None:
+    def _singles(self, start: Value, place: Value, limit: Index, low: int) -> None:
         """Element by element: zeros, what the source has, zeros."""
         f, copy = self.f, self.copy
         size, zero = copy.sizes[-1], ir.constant(copy.element, 0)
@@ -213,14 +213,14 @@ class Writer:
                     value = f.load(copy.element, f.at(start, at, copy.element))
                 f.store(value, f.at(place, j, copy.element))
 
-    def _turned(self, indices: dict[int, Operand], source: Value, made: Value) -> None:
+    def _turned(self, indices: dict[int, Index], source: Value, made: Value) -> None:
         """Squares read along one axis and written along the last one."""
         f, copy, lanes = self.f, self.copy, self.lanes
-        at, to, inside = self._place(indices)
+        at, made_at, inside = self._place(indices)
         limit = self._limit(indices)
         if inside is not None:
             limit = f.select(inside, f.typed(limit, "i64"), 0)
-        start, place = f.at(source, at, copy.element), f.at(made, to, copy.element)
+        start, place = f.at(source, at, copy.element), f.at(made, made_at, copy.element)
         depth, width = prod([copy.sizes[i] for i in self.turn]), copy.sizes[-1]
         kind = ir.vector(copy.element, lanes)
         turned = f.array(copy.element, lanes * lanes)
@@ -232,23 +232,26 @@ class Writer:
                 exists = f.compare("icmp ult", row, limit)
                 spot = f.at(start, f.add(times(f, row, copy.strides[-1]), d), copy.element)
                 mask = f.op("and", deep, f.splat(exists, lanes))
-                taken.append(f.masked_load(kind, spot, mask) if lanes > 1 else self._maybe(spot, mask))
-            for i, value in enumerate(transposed(f, taken)):
-                f.store(value, f.at(turned, i * lanes, copy.element))
+                taken.append(
+                    f.masked_load(kind, spot, mask) if lanes > 1 else self._maybe(spot, mask)
+                )
+            for line, value in enumerate(transposed(f, taken)):
+                f.store(value, f.at(turned, line * lanes, copy.element))
             count = minimum(f, f.op("sub", depth, d), lanes)
-            with f.loop(0, count) as i:
-                value = f.load(kind, f.at(turned, f.mul(i, lanes), copy.element))
-                spot = f.at(place, plus(f, self._turned_place(f.add(d, i)), j), copy.element)
+            with f.loop(0, count) as number:
+                value = f.load(kind, f.at(turned, f.mul(number, lanes), copy.element))
+                to = plus(f, self._turned_place(f.add(d, number)), j)
+                spot = f.at(place, to, copy.element)
                 if width % lanes == 0:
                     f.store(value, spot)
                 else:
                     numbers = f.op("add", f.lane_numbers(lanes), j)
                     f.masked_store(value, spot, f.compare("icmp slt", numbers, width))
 
-    def _turned_place(self, number: Value) -> Operand:
+    def _turned_place(self, number: Value) -> Index:
         """Where an element counted along the source lies in the copy."""
         f = self.f
-        place: Operand = 0
+        place: Index = 0
         rest = number
         for axis in self.turn[:-1]:
             size = self.copy.sizes[axis]

@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from facula.engines.native import ir
+from facula.engines.native.contraction.indices import Index, minimum, minus, plus, times
 from facula.engines.native.contraction.plan import Plan, Tiled
 from facula.engines.native.contraction.problem import COLUMN
-from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.ir import Function, Value
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Store:
             f.masked_store(value, pointer, mask)
 
 
+def first_lanes(count: int, lanes: int) -> Value:
+    """A mask of the first ``count`` lanes."""
+    bits = ", ".join(["i1 true" if i < count else "i1 false" for i in range(lanes)])
+    return Value(ir.vector("i1", lanes), f"<{bits}>")
+
+
 def converted(f: Function, value: Value, element: str) -> Value:
     """To a floating type of another width."""
     widths = {"half": 16, "bfloat": 16, "float": 32, "double": 64}
@@ -61,43 +68,6 @@ def bfloat16_rounded(f: Function, value: Value) -> Value:
     return f.select(f.compare("fcmp uno", value, value), value, kept)
 
 
-def plus(f: Function, a: Operand, b: Operand) -> Operand:
-    """a + b of indices that may be plain numbers."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a + b
-    return f.add(a, b)
-
-
-def minus(f: Function, a: Operand, b: Operand) -> Operand:
-    """a - b of indices that may be plain numbers."""
-    if isinstance(a, int) and isinstance(b, int):
-        return a - b
-    return f.op("sub", a, b)
-
-
-def times(f: Function, a: Operand, b: int) -> Operand:
-    """a * b of an index that may be a plain number."""
-    if isinstance(a, int):
-        return a * b
-    return 0 if b == 0 else f.mul(a, b)
-
-
-def minimum(f: Function, a: Operand, b: Operand) -> Operand:
-    """The smaller of two indices."""
-    if isinstance(a, int) and isinstance(b, int):
-        return min(a, b)
-    a, b = f.pair(a, b)
-    return f.call("llvm.smin.i64", "i64", a, b)
-
-
-def maximum(f: Function, a: Operand, b: Operand) -> Operand:
-    """The larger of two indices."""
-    if isinstance(a, int) and isinstance(b, int):
-        return max(a, b)
-    a, b = f.pair(a, b)
-    return f.call("llvm.smax.i64", "i64", a, b)
-
-
 class Span:
     """The part of an axis that a block holds.
 
@@ -105,17 +75,15 @@ class Span:
     those from ``first`` to ``last`` are its own.
     """
 
-    def __init__(
-        self, axis: Tiled, begin: Operand, start: Operand, first: Operand, last: Operand
-    ):
+    def __init__(self, axis: Tiled, begin: Index, start: Index, first: Index, last: Index):
         self.axis, self.begin, self.start, self.first, self.last = axis, begin, start, first, last
 
 
 @contextmanager
-def loops(f: Function, spans: Sequence[Span]) -> Iterator[list[Operand]]:
+def loops(f: Function, spans: Sequence[Span]) -> Iterator[list[Index]]:
     """Nested loops over the spans' elements; an axis of one element makes none."""
     with ExitStack() as stack:
-        indices: list[Operand] = []
+        indices: list[Index] = []
         for span in spans:
             if span.axis.extent == 1:
                 indices.append(0)
@@ -127,16 +95,24 @@ def loops(f: Function, spans: Sequence[Span]) -> Iterator[list[Operand]]:
 class Finish:
     """Emits what happens to a block's sums, which lie in ``scratch``."""
 
-    def __init__(self, f: Function, plan: Plan, epilogue, pointers, scratch: Value | None):
+    def __init__(self, f: Function, plan: Plan, epilogue, pointers, scratch: Value):
         self.f, self.plan, self.epilogue = f, plan, epilogue
         self.pointers, self.scratch = pointers, scratch
 
-    def block(self, coordinates: Sequence[Operand], scalars, vectors) -> None:
+    def block(self, coordinates: Sequence[Index], scalars, vectors) -> None:
         """``coordinates`` are those of the block's batch; spans tell the rest."""
         if self.plan.transposed:
             self._transposed(list(coordinates), scalars, vectors)
         else:
             self._straight(list(coordinates), scalars, vectors)
+
+    def vector(self, value: Value, coordinates, spans, indices, count: int) -> None:
+        """A vector of a direct plan; ``indices`` tell where in the block it begins."""
+        here = self._moved(coordinates, spans, indices)
+        if count == self.plan.lanes:
+            self._emit(value, here, None)
+        else:
+            self._emit(value, here, first_lanes(count, self.plan.lanes))
 
     def _moved(self, coordinates, spans, indices) -> list:
         f, found = self.f, list(coordinates)
@@ -145,8 +121,8 @@ class Finish:
             found[span.axis.to] = plus(f, found[span.axis.to], move)
         return found
 
-    def _linear(self, spans, indices) -> Operand:
-        place: Operand = 0
+    def _linear(self, spans, indices) -> Index:
+        place: Index = 0
         for span, index in zip(spans, indices):
             place = plus(self.f, times(self.f, place, span.axis.extent), index)
         return place
@@ -165,19 +141,17 @@ class Finish:
                 first, last = bounds(f, run)
                 self._row(base, here, first, last, bool(run))
 
-    def _row(self, base: Value, here, first: Operand, last: Operand, dense: bool) -> None:
+    def _row(self, base: Value, here, first: Index, last: Index, dense: bool) -> None:
         """One run of results with consecutive columns."""
         f, plan = self.f, self.plan
         if not dense:
             self._emit(f.load(plan.compute, base), here, None)
             return
-        whole = isinstance(first, int) and isinstance(last, int)
-        lanes = plan.lanes
-        if whole:
-            while lanes > 1 and lanes // 2 >= last - first:
-                lanes //= 2
+        lanes, length = plan.lanes, minus(f, last, first)
+        while isinstance(length, int) and lanes > 1 and lanes // 2 >= length:
+            lanes //= 2
         kind = ir.vector(plan.compute, lanes)
-        tail = lanes > 1 and not (whole and (last - first) % lanes == 0)
+        tail = lanes > 1 and not (isinstance(length, int) and length % lanes == 0)
         if tail and plan.lanes * ir.align_of(plan.compute) < 64:
             self._vectors_then_singles(base, here, first, last)
             return
@@ -189,7 +163,7 @@ class Finish:
             value = f.load(kind, f.at(base, j, plan.compute))
             self._emit(value, [*here[:2], column], mask)
 
-    def _vectors_then_singles(self, base: Value, here, first: Operand, last: Operand) -> None:
+    def _vectors_then_singles(self, base: Value, here, first: Index, last: Index) -> None:
         """For CPUs whose masked stores are slow."""
         f, plan = self.f, self.plan
         count = f.op("sub", f.typed(last, "i64"), first)
@@ -221,8 +195,8 @@ class Finish:
                 taken = [
                     f.load(kind, f.at(corner, i * plan.pitch, plan.compute)) for i in range(lanes)
                 ]
-                for i, value in enumerate(transposed(f, taken)):
-                    f.store(value, f.at(turned, i * lanes, plan.compute))
+                for row, value in enumerate(transposed(f, taken)):
+                    f.store(value, f.at(turned, row * lanes, plan.compute))
                 count = minimum(f, f.op("sub", f.typed(line.last, "i64"), q), lanes)
                 mask = None
                 if lanes > 1:
@@ -254,7 +228,7 @@ def dense_run(spans: Sequence[Span]) -> tuple[list[Span], list[Span]]:
     return list(spans[: len(spans) - len(run)]), run
 
 
-def bounds(f: Function, run: Sequence[Span]) -> tuple[Operand, Operand]:
+def bounds(f: Function, run: Sequence[Span]) -> tuple[Index, Index]:
     """First and last element of a dense run: only its outermost axis may be cut."""
     if not run:
         return 0, 1
@@ -285,10 +259,13 @@ def lane_sums(f: Function, values: Sequence[Value], lanes: int) -> Value:
     while width > 1:
         half = width // 2
         places = [(i // half, i % half) for i in range(lanes)]
-        # Groups of the second vector follow those of the first, so its lanes are simply numbered on.
+        # Groups of the second vector follow those of the first: its lanes are numbered on.
         low = [group * width + inside for group, inside in places]
         high = [i + half for i in low]
-        pairs = [(level[i], level[i + 1] if i + 1 < len(level) else None) for i in range(0, len(level), 2)]
+        pairs = [
+            (level[i], level[i + 1] if i + 1 < len(level) else None)
+            for i in range(0, len(level), 2)
+        ]
         level = [f.op("fadd", f.shuffle(a, b, low), f.shuffle(a, b, high)) for a, b in pairs]
         width = half
     return level[0]

@@ -36,16 +36,18 @@ def matmul(a: Strided, b: Strided, shape: Sequence[int]) -> Problem:
     lead = tuple(shape[:-2])
     batch = []
     for i, (size, step) in enumerate(zip(lead, spatial_steps(lead))):
-        strides = []
-        for operand in (a, b):
-            at = i - len(lead) + len(operand.shape) - 2
-            there = at >= 0 and operand.shape[at] != 1
-            strides.append(operand.strides[at] if there else 0)
-        batch.append(Axis(size, *strides, BATCH, step))
+        left, right = (_shared_stride(operand, i - len(lead)) for operand in (a, b))
+        batch.append(Axis(size, left, right, BATCH, step))
     rows = [Axis(m, a.strides[-2], 0, ROW, 1)]
     columns = [Axis(n, 0, b.strides[-1], COLUMN, 1)]
     summed = [Axis(k, a.strides[-1], b.strides[-2])]
     return assembled(a, b, batch, rows, columns, summed, (prod(lead), m, n))
+
+
+def _shared_stride(operand: Strided, back: int) -> int:
+    """The stride of a leading axis, counted from the matrix; 0 where it is broadcast."""
+    at = back + len(operand.shape) - 2
+    return operand.strides[at] if at >= 0 and operand.shape[at] != 1 else 0
 
 
 def conv(params, x: Strided, w: Strided, shape: Sequence[int], guarded: Sequence[int]) -> Problem:

@@ -7,15 +7,10 @@ from contextlib import ExitStack
 from itertools import product
 
 from facula.engines.native import ir
-from facula.engines.native.contraction.finish import (
-    converted,
-    lane_sums,
-    maximum,
-    minimum,
-    times,
-)
+from facula.engines.native.contraction.finish import converted, first_lanes, lane_sums
+from facula.engines.native.contraction.indices import Index, maximum, minimum, times
 from facula.engines.native.contraction.plan import Plan, Summed, Tiled, vector_offsets
-from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.ir import Function, Value
 
 
 def places(axes: Sequence[Tiled]) -> list[tuple[int, int]]:
@@ -33,7 +28,7 @@ def places(axes: Sequence[Tiled]) -> list[tuple[int, int]]:
 def vector_places(plan: Plan) -> list[tuple[int, int, int]]:
     """(offset in the operand, column of scratch, elements) of each vector of a tile."""
     line = plan.vectors[-1]
-    inside = vector_offsets(line.tile, plan.lanes, bool(line.panel))
+    inside = vector_offsets(line.tile, plan.lanes, bool(line.panel), plan.direct)
     return [
         (offset + at, row * line.extent + at * line.phases, count)
         for offset, row in places(plan.vectors[:-1])
@@ -41,10 +36,17 @@ def vector_places(plan: Plan) -> list[tuple[int, int, int]]:
     ]
 
 
-def first_lanes(count: int, lanes: int) -> Value:
-    """A mask of the first ``count`` lanes."""
-    bits = ", ".join(["i1 true" if i < count else "i1 false" for i in range(lanes)])
-    return Value(ir.vector("i1", lanes), f"<{bits}>")
+def tile_indices(axes: Sequence[Tiled]) -> list[tuple[int, ...]]:
+    """The index of each element of a tile along each axis."""
+    return list(product(*[range(axis.tile) for axis in axes]))
+
+
+def vector_indices(plan: Plan) -> list[tuple[tuple[int, ...], int]]:
+    """(index of its first element along each axis, elements) of each vector of a tile."""
+    line = plan.vectors[-1]
+    inside = vector_offsets(line.tile, plan.lanes, bool(line.panel), plan.direct)
+    outer = tile_indices(plan.vectors[:-1])
+    return [((*head, at), count) for head in outer for at, count in inside]
 
 
 class Tile:
@@ -55,8 +57,8 @@ class Tile:
     """
 
     def __init__(
-        self, f: Function, plan: Plan, scalar: Value, vector: Value, counts: Sequence[Operand],
-        bases: Sequence[Operand], split: Operand | None,
+        self, f: Function, plan: Plan, scalar: Value, vector: Value, counts: Sequence[Index],
+        bases: Sequence[Index], split: Index | None,
     ):  # fmt: skip
         self.f, self.plan, self.split = f, plan, split
         self.starts = (scalar, vector)
@@ -75,33 +77,37 @@ class Tile:
     def _outer(self, corner: Value) -> None:
         f, plan = self.f, self.plan
         columns = vector_places(plan)
-        kind = ir.vector(plan.compute, plan.lanes)
-        if plan.unrolled:
-            sums = self._unrolled(columns, kind)
-        else:
-            slots = [f.variable(kind) for _ in range(len(self.rows) * len(columns))]
-            for slot in slots:
-                f.set(slot, ir.constant(kind, 0.0))
-            with ExitStack() as stack:
-                at = self._walk(stack, plan.summed)
-                sums = [f.get(kind, slot) for slot in slots]
-                for slot, value in zip(slots, self._step(at, columns, sums)):
-                    f.set(slot, value)
-            sums = [f.get(kind, slot) for slot in slots]
+        sums = self.sums(columns)
         phases = plan.vectors[-1].phases
         for i, (_, row) in enumerate(self.rows):
             for j, (_, column, count) in enumerate(columns):
                 value, place = sums[i * len(columns) + j], row * plan.pitch + column
-                if phases == 1 and count == plan.lanes:
-                    f.store(value, f.at(corner, place, plan.compute))
-                    continue
                 if phases == 1:
-                    mask = first_lanes(count, plan.lanes)
-                    f.masked_store(value, f.at(corner, place, plan.compute), mask)
+                    spot = f.at(corner, place, plan.compute)
+                    if count == plan.lanes:
+                        f.store(value, spot)
+                    else:
+                        f.masked_store(value, spot, first_lanes(count, plan.lanes))
                     continue
                 for lane in range(count):
                     one = f.extract(value, lane) if plan.lanes > 1 else value
                     f.store(one, f.at(corner, place + lane * phases, plan.compute))
+
+    def sums(self, columns) -> list[Value]:
+        """The tile's sums, vector by vector of each row."""
+        f, plan = self.f, self.plan
+        kind = ir.vector(plan.compute, plan.lanes)
+        if plan.unrolled:
+            return self._unrolled(columns, kind)
+        slots = [f.variable(kind) for _ in range(len(self.rows) * len(columns))]
+        for slot in slots:
+            f.set(slot, ir.constant(kind, 0.0))
+        with ExitStack() as stack:
+            at = self._walk(stack, plan.summed)
+            sums = [f.get(kind, slot) for slot in slots]
+            for slot, value in zip(slots, self._step(at, columns, sums)):
+                f.set(slot, value)
+        return [f.get(kind, slot) for slot in slots]
 
     def _walk(self, stack: ExitStack, axes: Sequence[Summed]) -> list[Value]:
         """Opens loops over summed axes; the addresses of both operands inside."""
@@ -114,11 +120,11 @@ class Tile:
             at[1] = f.at(at[1], times(f, index, axis.vector), plan.memory)
         return at
 
-    def _range(self, number: int) -> tuple[Operand, Operand]:
+    def _range(self, number: int) -> tuple[Index, Index]:
         """Which elements of a summed axis there are: within the split, inside the operand."""
         f, plan = self.f, self.plan
-        first: Operand = 0
-        last: Operand = self.counts[number]
+        first: Index = 0
+        last: Index = self.counts[number]
         if number == 0 and self.split is not None:
             size = plan.summed[0].size
             first = f.op("sdiv", f.mul(self.split, size), plan.splits)
@@ -176,7 +182,9 @@ class Tile:
         scalars: dict[int, Value] = {}
         vectors: dict[tuple[int, int], Value] = {}
         for indices in product(*[range(axis.size) for axis in plan.summed]):
-            here = [sum(i * axis[1 + side] for i, axis in zip(indices, plan.summed)) for side in (0, 1)]
+            here = [
+                sum(i * axis[1 + side] for i, axis in zip(indices, plan.summed)) for side in (0, 1)
+            ]
             for j, (offset, _, count) in enumerate(columns):
                 spot = (here[1] + offset, count)
                 if spot not in vectors:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import NamedTuple
 
+from facula.engines.native.contraction.indices import Index, ceiling
+
 
 class Tiled(NamedTuple):
     """A result axis of one operand.
@@ -28,11 +30,11 @@ class Tiled(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        return -(-self.size // self.block)
+        return ceiling(self.size, self.block)
 
     @property
     def tiles(self) -> int:
-        return -(-self.block // self.tile)
+        return ceiling(self.block, self.tile)
 
     @property
     def extent(self) -> int:
@@ -72,10 +74,10 @@ class Bound(NamedTuple):
 class Share(NamedTuple):
     """A part: offsets in both operands, counts of the summed axes, bases of the bounds, phases."""
 
-    scalar: int
-    vector: int
-    counts: tuple[int, ...]
-    bases: tuple[int, ...]
+    scalar: Index
+    vector: Index
+    counts: tuple[Index, ...]
+    bases: tuple[Index, ...]
     scalar_phase: tuple[int, ...]
     vector_phase: tuple[int, ...]
 
@@ -89,7 +91,8 @@ class Plan:
     axis. With ``transposed`` the vector runs along the result's rows. ``order`` lists
     the block loops from the outermost: ``b0``, ``s1``, ``v0`` ... With ``splits`` > 1 the
     first summed axis is cut and partial results are added up by another kernel. ``unrolled``
-    writes out all products, for short sums.
+    writes out all products, for short sums. ``direct`` hands a tile's sums to the epilogue from
+    registers; blocks and tiles divide their axes then.
     """
 
     form: str
@@ -107,14 +110,14 @@ class Plan:
     transposed: bool = False
     splits: int = 1
     unrolled: bool = False
-
-    def axis(self, name: str) -> Tiled | Shared:
-        table = {"b": self.batch, "s": self.scalars, "v": self.vectors}[name[0]]
-        return table[int(name[1:])]
+    direct: bool = False
 
     def blocks_along(self, name: str) -> int:
-        axis = self.axis(name)
-        return axis.size if isinstance(axis, Shared) else axis.blocks
+        """Blocks along the axis that ``order`` calls so."""
+        number = int(name[1:])
+        if name[0] == "b":
+            return self.batch[number].size
+        return (self.scalars if name[0] == "s" else self.vectors)[number].blocks
 
     @property
     def blocks(self) -> int:
@@ -124,7 +127,7 @@ class Plan:
     def pitch(self) -> int:
         """Elements between rows of a block's results: a row may spill one vector into the gap."""
         row = prod([v.extent for v in self.vectors])
-        return -(-row // self.lanes) * self.lanes + (self.lanes if self.lanes > 1 else 0)
+        return ceiling(row, self.lanes) * self.lanes + (self.lanes if self.lanes > 1 else 0)
 
     @property
     def scratch(self) -> int:
@@ -133,10 +136,16 @@ class Plan:
         return (rows + (self.lanes - 1 if self.transposed else 0)) * self.pitch
 
 
-def vector_offsets(tile: int, lanes: int, packed: bool) -> list[tuple[int, int]]:
-    """(first element, elements) of each vector of a tile; only a lone vector may be short."""
+def vector_offsets(tile: int, lanes: int, packed: bool, direct: bool) -> list[tuple[int, int]]:
+    """(first element, elements) of each vector of a tile.
+
+    A vector that would reach beyond the tile begins earlier, if there are others or its elements
+    are not stored right away.
+    """
     if packed:
         return [(at, lanes) for at in range(0, tile, lanes)]
+    if direct:
+        return [(at, min(lanes, tile - at)) for at in range(0, tile, lanes)]
     if tile < lanes:
         return [(0, tile)]
     full = [(at, lanes) for at in range(0, tile - lanes + 1, lanes)]

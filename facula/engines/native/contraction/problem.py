@@ -155,8 +155,7 @@ def assembled(
     new_parts = []
     for part in parts:
         counts = [
-            part.counts[i] if i in fixed_summed else axis.size
-            for i, axis in zip(of_summed, summed)
+            part.counts[i] if i in fixed_summed else axis.size for i, axis in zip(of_summed, summed)
         ]
         first = tuple([part.first[i] for i in of_summed])
         phase = tuple([part.phase[i] for i in of_columns])

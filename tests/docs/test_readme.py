@@ -17,7 +17,7 @@ from facula.vision import datasets
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-BEFORE, AFTER, EXPLAIN = BLOCKS
+BEFORE, AFTER, CAPTURE, EXPLAIN = BLOCKS
 
 
 def mnist_archives() -> Path | None:
@@ -73,6 +73,16 @@ def test_main_script_learns(tmp_path, monkeypatch):
     assert float(accuracy[1]) > 90
     weights = facula.load("lenet.pt")
     assert weights["conv2.weight"].shape == (16, 6, 5, 5)
+
+
+def test_the_captured_step_learns():
+    facula.manual_seed(0)
+    printed = io.StringIO()
+    scope = {"__name__": "__main__"}
+    with contextlib.redirect_stdout(printed):
+        exec(compile(CAPTURE, "README.md", "exec"), scope)
+    assert float(printed.getvalue().split()[1]) < 0.9
+    assert scope["step"]._replays
 
 
 def test_explain_shows_the_program():

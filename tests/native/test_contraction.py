@@ -6,8 +6,16 @@ import numpy as np
 import pytest
 
 from tests.native.contraction_cases import (
-    CONVS, MATMULS, broadcast_shape, check_close, computed, conv_operands, conv_params, laid_out,
-    numbers, vector_bits,
+    CONVS,
+    MATMULS,
+    broadcast_shape,
+    check_close,
+    computed,
+    conv_operands,
+    conv_params,
+    laid_out,
+    numbers,
+    vector_bits,
 )  # fmt: skip
 
 KINDS = ("conv", "conv_input_grad", "conv_weight_grad")

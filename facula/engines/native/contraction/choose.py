@@ -233,7 +233,7 @@ class Chooser:
             line = vectors.axes[-1]
             if packed and not vectors.can_pack:
                 continue
-            if not packed and vectors.stride(line) != 1 and line.size > 1:
+            if not packed and vectors.stride(line) not in (1, 2) and line.size > 1:
                 continue
             if len(vectors.axes) - 1 in vectors.forced:
                 continue
@@ -294,6 +294,8 @@ class Chooser:
         if packed or not self.sum_size:
             return each
         load = 1.8 * each
+        if vectors.stride(vectors.axes[-1]) == 2:
+            load = 2 * load + 1
         bytes_ = ir.align_of(self.memory)
         apart = abs(vectors.stride(self.problem.summed[-1])) * bytes_ if self.problem.summed else 0
         held = self.sum_size * count * self.lanes * bytes_
@@ -386,7 +388,7 @@ class Chooser:
         if not problem.summed or self.lanes == 1 or problem.guards or len(problem.parts) > 1:
             return
         line = problem.summed[-1]
-        if line.left != 1 or line.right != 1:
+        if line.left not in (1, 2) or line.right not in (1, 2):
             return
         scalars, vectors = Side(problem, True), Side(problem, False)
         rows, columns = [a.size for a in scalars.axes], [a.size for a in vectors.axes]
@@ -397,7 +399,8 @@ class Chooser:
             limit = (self.registers - 2 - prod(tile)) // prod(tile)
             for across in tile_sizes(columns, max(1, min(limit, 8)), {}):
                 m, n = prod(tile), prod(across)
-                step = max(m * n * each, (m + n) * 1.5 * each, LATENCY)
+                loads = m * (1.5 if line.left == 1 else 4) + n * (1.5 if line.right == 1 else 4)
+                step = max(m * n * each, loads * each, LATENCY)
                 many = count_tiles(rows, tile) * count_tiles(columns, across) * self.shared
                 cycles = many * (step * steps + 4 * m * n + TILE)
                 if best is None or cycles < best[0]:

@@ -29,8 +29,9 @@ def vector_places(plan: Plan) -> list[tuple[int, int, int]]:
     """(offset in the operand, column of scratch, elements) of each vector of a tile."""
     line = plan.vectors[-1]
     inside = vector_offsets(line.tile, plan.lanes, bool(line.panel), plan.direct)
+    step = 1 if line.panel else line.stride
     return [
-        (offset + at, row * line.extent + at * line.phases, count)
+        (offset + at * step, row * line.extent + at * line.phases, count)
         for offset, row in places(plan.vectors[:-1])
         for at, count in inside
     ]
@@ -153,7 +154,10 @@ class Tile:
     def _step(self, at: Sequence[Value], columns, sums: Sequence[Value]) -> list[Value]:
         """One index of all summed axes: the sums with its products added."""
         f = self.f
-        vectors = [self._load_vector(f.at(at[1], o, self.plan.memory), n) for o, _, n in columns]
+        stride = self._vector_stride
+        vectors = [
+            self._load_vector(f.at(at[1], o, self.plan.memory), n, stride) for o, _, n in columns
+        ]
         found: list[Value] = []
         for i, (offset, _) in enumerate(self.rows):
             one = self._load_scalar(f.at(at[0], offset, self.plan.memory))
@@ -166,14 +170,33 @@ class Tile:
         value = self.f.load(self.plan.memory, place)
         return self.f.splat(converted(self.f, value, self.plan.compute), self.plan.lanes)
 
-    def _load_vector(self, place: Value, count: int) -> Value:
+    def _load_vector(self, place: Value, count: int, stride: int = 1) -> Value:
+        """``count`` elements, and zeros in the other lanes; each second one if ``stride`` is 2."""
+        f, plan = self.f, self.plan
+        lanes = plan.lanes
+        if stride == 2 and lanes > 1:
+            # Two loads that overlap in an element, so that none reaches beyond the last one.
+            low = self._load_run(place, min(lanes, 2 * count - 1))
+            high = ir.constant(low.type, 0.0)
+            if 2 * count > lanes:
+                high = self._load_run(f.at(place, lanes - 1, plan.memory), 2 * count - lanes)
+            picks = [2 * i if 2 * i < lanes else 2 * i + 1 for i in range(lanes)]
+            value = f.shuffle(low, high, picks)
+        else:
+            value = self._load_run(place, count)
+        return converted(f, value, plan.compute)
+
+    def _load_run(self, place: Value, count: int) -> Value:
         f, plan = self.f, self.plan
         kind = ir.vector(plan.memory, plan.lanes)
         if count == plan.lanes:
-            value = f.load(kind, place)
-        else:
-            value = f.masked_load(kind, place, first_lanes(count, plan.lanes))
-        return converted(f, value, plan.compute)
+            return f.load(kind, place)
+        return f.masked_load(kind, place, first_lanes(count, plan.lanes))
+
+    @property
+    def _vector_stride(self) -> int:
+        line = self.plan.vectors[-1]
+        return 1 if line.panel else line.stride
 
     def _unrolled(self, columns, kind: str) -> list[Value]:
         """All products in a row; what several of them read is loaded once."""
@@ -189,7 +212,7 @@ class Tile:
                 spot = (here[1] + offset, count)
                 if spot not in vectors:
                     place = f.at(self.starts[1], spot[0], plan.memory)
-                    vectors[spot] = self._load_vector(place, count)
+                    vectors[spot] = self._load_vector(place, count, self._vector_stride)
                 for i, (offset, _) in enumerate(self.rows):
                     at = here[0] + offset
                     if at not in scalars:
@@ -213,18 +236,23 @@ class Tile:
             at = self._walk(stack, outer)
             if whole:
                 with f.loop(0, whole, plan.lanes) as index:
-                    here = [f.at(place, index, plan.memory) for place in at]
+                    moves = [times(f, index, n) for n in (line.scalar, line.vector)]
+                    here = [f.at(p, m, plan.memory) for p, m in zip(at, moves)]
                     self._dot_step(here, columns, slots, kind, plan.lanes)
             if whole < line.size:
-                here = [f.at(place, whole, plan.memory) for place in at]
+                done = (whole * line.scalar, whole * line.vector)
+                here = [f.at(p, m, plan.memory) for p, m in zip(at, done)]
                 self._dot_step(here, columns, slots, kind, line.size - whole)
         self._store_dots(corner, columns, [f.get(kind, slot) for slot in slots])
 
     def _dot_step(self, at, columns, slots, kind: str, count: int) -> None:
         f, memory = self.f, self.plan.memory
         sums = [f.get(kind, slot) for slot in slots]
-        ones = [self._load_vector(f.at(at[0], o, memory), count) for o, _ in self.rows]
-        twos = [self._load_vector(f.at(at[1], o, memory), count) for o, _ in columns]
+        line = self.plan.summed[-1]
+        spots = [f.at(at[0], o, memory) for o, _ in self.rows]
+        ones = [self._load_vector(spot, count, line.scalar) for spot in spots]
+        spots = [f.at(at[1], o, memory) for o, _ in columns]
+        twos = [self._load_vector(spot, count, line.vector) for spot in spots]
         for i, (one, two) in enumerate(product(ones, twos)):
             f.set(slots[i], f.intrinsic("fmuladd", one, two, sums[i]))
 

@@ -7,6 +7,7 @@ latency of chained additions, instructions decoded. They need only rank the choi
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
@@ -412,31 +413,36 @@ class Chooser:
         yield Choice(with_splits(plan), False, None, None, cycles, self.products)
 
 
+def even_block(axis: Tiled, tiles: int, most: int) -> int:
+    """A block of about so many tiles, that wastes little at the end of the axis."""
+    count = ceiling(axis.size, axis.tile)
+    if axis.size % axis.tile:
+        block = ceiling(ceiling(axis.size, ceiling(count, tiles)), axis.tile) * axis.tile
+        return min(block, axis.size)
+    whole = [n for n in range(1, min(count, most) + 1) if count % n == 0]
+    below = max([n for n in whole if n <= tiles])
+    above = [n for n in whole if n >= tiles]
+    return axis.tile * (above[0] if 2 * below <= tiles and above else below)
+
+
 def grown(
-    axes: Sequence[Tiled], times: float, least: int, most: int, exact: bool = False
+    axes: Sequence[Tiled], times: float, least: int, most: int
 ) -> tuple[tuple[Tiled, ...], float]:
     """Axes with blocks of several tiles, inner axes first, until a block has work enough.
 
     ``times`` is by how much the work must grow, ``least`` how many elements a block must have and
-    ``most`` how many it may have; ``exact`` blocks divide their axes.
+    ``most`` how many it may have.
     """
     found: list[Tiled] = []
     whole, elements = True, 1
-    most //= prod([a.tile * a.phases for a in axes])
+    most = max(1, most // prod([a.tile * a.phases for a in axes]))
     for axis in reversed(axes):
         block = axis.tile
         if whole and not axis.panel:
-            while block < axis.size and (times > 1 or elements * block * axis.phases < least):
-                more = min(axis.size, block + axis.tile)
-                if ceiling(more, axis.tile) > most:
-                    break
-                times *= block / more
-                block = more
-            share = ceiling(axis.size, ceiling(axis.size, block))
-            block = min(block, ceiling(share, axis.tile) * axis.tile)
-            while exact and axis.size % block:
-                block -= axis.tile
-            most //= ceiling(block, axis.tile)
+            tiles = max(times, least / (elements * axis.tile * axis.phases))
+            block = even_block(axis, max(1, min(math.ceil(tiles), most)), most)
+            times *= axis.tile / block
+            most = max(1, most // ceiling(block, axis.tile))
         whole = whole and block == axis.size
         elements *= block * axis.phases
         found.insert(0, axis._replace(block=block))
@@ -456,7 +462,7 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
     plan = replace(plan, order=order)
     times = ENOUGH / max(1.0, cycles / max(1, plan.blocks))
     if plan.direct:
-        vectors, times = grown(plan.vectors, times, 1, plan.vectors[-1].size * 64, exact=True)
+        vectors, times = grown(plan.vectors, times, 1, plan.vectors[-1].size * 64)
         return replace(plan, vectors=vectors)
     rows = prod([a.extent for a in plan.scalars])
     if plan.transposed:

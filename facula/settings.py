@@ -9,6 +9,7 @@ import numpy as np
 from facula.autograd.handle import TensorBase
 from facula.base import devices, dtypes
 from facula.base.caches import forget
+from facula.engines.registry import use_threads
 from facula.tensors import legacy
 
 
@@ -58,12 +59,13 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Limit the threads an engine may use."""
+    """Limit the threads an engine may use; results are the same bits for any number."""
     if not isinstance(n, int):
         raise TypeError(f"set_num_threads expects an int, but got {type(n).__name__}")
     if n <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
     _threads["count"] = n
+    use_threads(n)
 
 
 class _Info:

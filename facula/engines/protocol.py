@@ -28,3 +28,7 @@ class Engine(Protocol):
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Executable:
         """Make ``nodes`` (inputs first, in order) runnable."""
         ...
+
+    def use_threads(self, count: int) -> None:
+        """Use so many threads at most; results do not depend on it."""
+        ...

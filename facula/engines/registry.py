@@ -17,6 +17,7 @@ class Unavailable(RuntimeError):
 
 
 _loaded: dict[str, Engine] = {}
+_threads: list[int] = []  # what use_threads was told last
 
 
 def engine(name: str) -> Engine:
@@ -26,5 +27,14 @@ def engine(name: str) -> Engine:
         if name not in _MODULES:
             raise ValueError(f"no engine is called {name!r}; there are {', '.join(_MODULES)}")
         found = importlib.import_module(_MODULES[name]).make()
+        if _threads:
+            found.use_threads(_threads[-1])
         _loaded[name] = found
     return found
+
+
+def use_threads(count: int) -> None:
+    """Let engines use ``count`` threads, those that are loaded and those that will be."""
+    _threads[:] = [count]
+    for found in _loaded.values():
+        found.use_threads(count)

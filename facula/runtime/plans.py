@@ -37,6 +37,16 @@ class Plan:
             self.compile()
         return self.executable.run(buffers)
 
+    def run_over(self, buffers: list[Any], dying, results: list[Any]) -> None:
+        """As :meth:`run`, but inputs that nobody else needs may be written over."""
+        self.sightings += 1
+        self.executable.run_over(buffers, dying, results)
+
+    @property
+    def donors(self) -> Sequence[tuple[int, int]]:
+        """Pairs of (input, output): the input's memory serves for the output if nobody needs it."""
+        return getattr(self.executable, "donors", ())
+
     def compile(self) -> None:
         """Choose an engine by how often the program has been seen, and compile for it."""
         chosen = tiers.engine_for(self.nodes, self.sightings)

@@ -254,14 +254,31 @@ class Recorder:
         if not live:
             return
         self.runs += 1
+        results: list = []
         try:
             plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
-            results = plan.run([value.buffer for value in inputs])
+            buffers = [value.buffer for value in inputs]
+            dying = self._dying(plan.donors, inputs)
+            if dying:
+                plan.run_over(buffers, dying, results)
+            else:
+                results = plan.run(buffers)
         except Exception:
             self._salvage(pending, live)
             raise
-        for position, buffer in zip(live, results, strict=True):
-            values[position].buffer = buffer
+        finally:
+            for position, buffer in zip(live, results):  # none of them after a failure
+                values[position].buffer = buffer
+
+    @staticmethod
+    def _dying(donors, inputs) -> list[tuple[int, int]]:
+        """The donors whose values nobody but this program holds."""
+        found = []
+        for pair in donors:
+            value = inputs[pair[0]]
+            if getrefcount(value) == _SEEN_TWICE:
+                found.append(pair)
+        return found
 
     def _salvage(self, pending, live) -> None:
         """After a failure, compute what does not depend on the operation that failed."""
@@ -308,6 +325,7 @@ def _count_unseen() -> int:
 
 
 _UNSEEN = _count_unseen()
+_SEEN_TWICE = _UNSEEN + 1  # an input is in the recorder's list of inputs as well
 recorder = Recorder()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula.engines.native import jit
+from facula.engines.native import jit, threads
 from facula.engines.native.executable import NativeSegment
 from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Unsupported, lower
@@ -72,6 +72,9 @@ class NativeEngine:
                 continue
             break
         return made[0][1] if whole else Segments(inputs, made, outputs)
+
+    def use_threads(self, count: int) -> None:
+        threads.set_count(count)
 
 
 def _executable(segment: Segment):

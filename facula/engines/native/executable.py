@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from sys import getrefcount
 from threading import Lock
 from typing import Any
@@ -62,6 +63,7 @@ class NativeSegment:
         self.shapes = [(n.spec.shape, n.spec.dtype.numpy) for n in plan.outputs]
         self.kept: list[Any] = [None] * len(self.shapes)  # None never counts as free
         self.spare: list[Any] = [None] * len(self.shapes)
+        self.donors = plan.donors
 
     def run(self, buffers: Any) -> list[Any]:
         outputs = self._outputs()
@@ -71,8 +73,36 @@ class NativeSegment:
             self._complain(bad)
         return outputs
 
+    def run_over(self, buffers: list[Any], dying: Sequence[tuple[int, int]], results: list) -> None:
+        """Append the outputs to ``results``; some are written over inputs that nobody else needs.
+
+        ``dying`` are pairs of :attr:`donors` whose inputs are held by ``buffers`` and by one more
+        place. Ctrl-C that arrives while the plan runs is raised after it, and finds ``results``
+        filled: the inputs are gone by then.
+        """
+        outputs = self._outputs()
+        kept, spare = self.kept, self.spare
+        for i, o in dying:
+            array = buffers[i]
+            held = array is kept[o] or array is spare[o]
+            if getrefcount(array) == _DYING + held and array.base is None and array.flags.writeable:
+                outputs[o] = array
+                kept[o] = spare[o] = None
+        bad: list[int] = []
+        try:
+            with _running:
+                # In one step for the interpreter, so that it is known whether the plan has run.
+                bad.extend(map(self.executor.call, (buffers,), (outputs,)))
+                if bad[0] < 0:
+                    bad[0] = self.executor.run_again(bad[0], buffers, outputs)
+        finally:
+            if bad and not bad[0]:
+                results.extend(outputs)
+        if bad[0]:
+            self._complain(bad[0])
+
     def _outputs(self) -> list[np.ndarray]:
-        """An array for each result: that of the last run or the one before, if free, else a new one."""
+        """An array for each result: one of an earlier run if it is free, else a new one."""
         kept, spare = self.kept, self.spare
         for i in range(len(kept)):
             array = kept[i]
@@ -116,3 +146,4 @@ def _count_free() -> int:
 
 
 _FREE = _count_free()
+_DYING = _FREE + 1

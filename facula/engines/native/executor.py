@@ -97,7 +97,7 @@ class Executor:
         shared = [step for step in self.steps if _threads_for(step) > 1]
         if sum([step.cost for step in shared]) >= LOUD:
             self.words[Plan.WAKE] = max([_threads_for(step) for step in shared])
-        self._call = self._caller()
+        self.call = self._caller()
 
     def run(self, inputs: list[Any], outputs: list[np.ndarray]) -> int:
         """Run the plan: 0, or the number (from 1) of the step that found a bad index.
@@ -105,8 +105,8 @@ class Executor:
         Raises TypeError for an item that cannot be what the plan expects, OverflowError for an int
         of more than 64 bits.
         """
-        code = self._call(inputs, outputs)
-        return code if code >= 0 else self._run_again(code, inputs, outputs)
+        code = self.call(inputs, outputs)
+        return code if code >= 0 else self.run_again(code, inputs, outputs)
 
     def times(self, inputs: list[Any], outputs: list[np.ndarray]) -> np.ndarray:
         """Run the plan and return the nanoseconds that each step took."""
@@ -135,7 +135,7 @@ class Executor:
 
         return call
 
-    def _run_again(self, code: int, inputs: list[Any], outputs: list[np.ndarray]) -> int:
+    def run_again(self, code: int, inputs: list[Any], outputs: list[np.ndarray]) -> int:
         """Removes what kept the plan from running, and runs it."""
         mended = False
         while code < 0:
@@ -148,7 +148,7 @@ class Executor:
                 mended = True
             else:
                 time.sleep(20e-6)  # another thread runs it just now
-            code = self._call(inputs, outputs)
+            code = self.call(inputs, outputs)
         return code
 
     def _mended(self, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> list[Any]:

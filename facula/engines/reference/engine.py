@@ -58,6 +58,9 @@ class ReferenceEngine:
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Interpreter:
         return Interpreter(nodes, outputs)
 
+    def use_threads(self, count: int) -> None:
+        """NumPy decides for itself."""
+
 
 def make() -> ReferenceEngine:
     return ReferenceEngine()

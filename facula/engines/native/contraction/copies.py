@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import prod
 
 from facula.engines.native import ir, target
-from facula.engines.native.contraction.finish import transposed
+from facula.engines.native.contraction.finish import lane_mask, transposed
 from facula.engines.native.contraction.indices import Index, minimum, part, plus, times
 from facula.engines.native.ir import Function, Value
 from facula.engines.native.kernel import Kernel
@@ -181,6 +181,9 @@ class Writer:
         if lanes == 1 or self.lanes * ir.align_of(copy.element) < 64:
             self._singles(start, place, limit, low)
             return
+        if isinstance(limit, int) and size <= 4 * lanes:
+            self._short_row(start, place, limit, lanes)
+            return
         kind = ir.vector(copy.element, lanes)
         plain = isinstance(limit, int) and limit == size and low == 0
         with f.loop(0, size, lanes) as j:
@@ -197,6 +200,25 @@ class Writer:
                 f.store(value, target_place)
             else:
                 f.masked_store(value, target_place, f.compare("icmp slt", numbers, size - low))
+
+    def _short_row(self, start: Value, place: Value, limit: int, lanes: int) -> None:
+        """A row of a few vectors, written out: their masks are constants."""
+        f, copy = self.f, self.copy
+        size, low = copy.sizes[-1], copy.low[-1]
+        kind = ir.vector(copy.element, lanes)
+        for j in range(0, size, lanes):
+            there = [0 <= j + i - low < limit for i in range(lanes)]
+            spot = f.at(start, j - low, copy.element)
+            value = ir.constant(kind, 0)
+            if all(there):
+                value = f.load(kind, spot)
+            elif any(there):
+                value = f.masked_load(kind, spot, lane_mask(there))
+            if j + lanes <= size:
+                f.store(value, f.at(place, j, copy.element))
+            else:
+                inside = lane_mask([j + i < size for i in range(lanes)])
+                f.masked_store(value, f.at(place, j, copy.element), inside)
 
     def _singles(self, start: Value, place: Value, limit: Index, low: int) -> None:
         """Element by element: zeros, what the source has, zeros."""

@@ -46,10 +46,17 @@ class Store:
             f.masked_store(value, pointer, mask)
 
 
+def lane_mask(lanes: Sequence[bool]) -> Value:
+    """A constant mask."""
+    if len(lanes) == 1:
+        return ir.constant("i1", lanes[0])
+    bits = ", ".join(["i1 true" if held else "i1 false" for held in lanes])
+    return Value(ir.vector("i1", len(lanes)), f"<{bits}>")
+
+
 def first_lanes(count: int, lanes: int) -> Value:
     """A mask of the first ``count`` lanes."""
-    bits = ", ".join(["i1 true" if i < count else "i1 false" for i in range(lanes)])
-    return Value(ir.vector("i1", lanes), f"<{bits}>")
+    return lane_mask([i < count for i in range(lanes)])
 
 
 def converted(f: Function, value: Value, element: str) -> Value:

@@ -150,6 +150,8 @@ class Fusion:
         else:
             group = self._new(node, node.spec.shape, (), anchor=node)
         self.home[node] = group
+        if kind == "contraction":
+            group.operand_bases = [self.viewed(n) for n in node.inputs]
         self._depend(group, reads)
         for n in reads:
             self.readers.setdefault(n, [])
@@ -214,11 +216,25 @@ class Fusion:
             home = self.home.get(n)
             if home is not None and home is not group:
                 bits |= 1 << home.number | home.ancestors
+        self._after(group, bits)
+
+    def _after(self, group: Group, bits: int) -> None:
+        """Note that ``group`` runs after the groups in ``bits``."""
         if bits & ~group.ancestors:
             group.ancestors |= bits
             for other in self.groups:
                 if other.ancestors >> group.number & 1:
                     other.ancestors |= bits
+
+    def run_before(self, earlier: Sequence[Group], group: Group) -> bool:
+        """Put some groups before another; False, and nothing done, where that cannot be."""
+        if any(g.ancestors >> group.number & 1 for g in earlier):
+            return False
+        bits = 0
+        for g in earlier:
+            bits |= 1 << g.number | g.ancestors
+        self._after(group, bits)
+        return True
 
     # The result -----------------------------------------------------------------------------------
 

@@ -41,6 +41,7 @@ class Group:
         self.anchor: Node | None = anchor
         self.members: list[Node] = [] if anchor is None else [anchor]
         self.full: dict[Node, bool] = {}
+        self.operand_bases: list[Node] = []  # of a contraction: the buffers it multiplies
         self.ancestors = 0  # bits: the groups that must run before
         self.splits: dict[int, list[int]] = {}
         self.loads: dict[Node, int] = {}
@@ -94,6 +95,15 @@ class Group:
             at += len(parts)
 
     # Members ------------------------------------------------------------------------------------
+
+    @property
+    def registers(self) -> dict[Node, tuple[Form, int]]:
+        """Where the kernel has its members, and the instruction that computes each."""
+        return self.builder.registers
+
+    @property
+    def instructions(self) -> list[tuple]:
+        return self.builder.instructions
 
     @property
     def rows(self) -> int:
@@ -194,11 +204,9 @@ class Group:
         loaded = [by_slot[s] for s in slots]
         stores = []
         for i, node in enumerate(stored):
-            place, instruction = self.builder.registers[node]
+            place, value = self.builder.registers[node]
             full = self.full.get(node, True)
-            stores.append(
-                Store(len(loaded) + i, node.spec.dtype.name, names[instruction], place, full)
-            )
+            stores.append(Store(len(loaded) + i, node.spec.dtype.name, names[value], place, full))
         program = LoopProgram(
             tuple(self.sizes), self.outer, tuple(instructions), tuple(stores),
             len(loaded) + len(stored),

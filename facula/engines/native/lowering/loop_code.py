@@ -104,7 +104,9 @@ class Scope:
         self.parent = parent
         self.dims = dims
         self.values: dict[int, Value] = {}
-        self.mask = mask if mask is not None or parent is None else parent.mask
+        self.mask: Value | None = mask
+        if mask is None and parent is not None:
+            self.mask = parent.mask
 
     def find(self, instruction: int) -> Value | None:
         scope: Scope | None = self
@@ -127,7 +129,7 @@ class Evaluator:
         self.lane = lane
         self.lanes = lanes
         self.counters: dict[int, Value | int] = {}
-        self.dims = [frozenset()] * len(instructions)
+        self.dims: list[frozenset[int]] = [frozenset()] * len(instructions)
         for i, instruction in enumerate(instructions):
             self.dims[i] = self._dims_of(instruction)
 
@@ -192,7 +194,7 @@ class Evaluator:
             if along == 1:
                 return scalars.load(self.f, dtype, address, lanes, scope.mask)
             return scalars.load_strided(self.f, dtype, address, along, lanes, scope.mask)
-        places = self.form(form, lanes)
+        places = self.f.typed(self.form(form, lanes), "i64")
         return scalars.gather(self.f, dtype, pointer, places, scope.mask)
 
     def _address(self, pointer: Value, form: Form, dtype) -> Value:
@@ -236,8 +238,8 @@ class Evaluator:
         value = self.value(i, scope)
         along = place.coefficient(self.lane) if self.lane is not None else 0
         address = self._address(self.pointers[slot], place, dtype)
-        if along == 0:
-            scalars.store(self.f, dtype, value, address, None)
+        if along == 0:  # one element: the vector has a single lane that counts
+            scalars.store(self.f, dtype, self.f.extract(value, 0), address, None)
             return
         assert along == 1, "results are written in order"
         scalars.store(self.f, dtype, self.f.splat(value, self.lanes), address, scope.mask)
@@ -334,7 +336,9 @@ class Writer:
             start = self.f.mul(block, division.block)
             stop = self.f.add(start, division.block)
             stop = self.f.select(self.f.compare("icmp slt", stop, size), stop, size)
-        self.vectors(start, stop, size, scope, division.lane, lambda inside: self._row(inside))
+        self.vectors(
+            start, stop, size, scope, self.program.outer - 1, lambda inside: self._row(inside)
+        )
 
     def vectors(self, start, stop, size: int, scope: Scope, lane: int, body: Callable) -> None:
         """Run ``body`` for vectors of the lane dimension from ``start`` to ``stop``."""

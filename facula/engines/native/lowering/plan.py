@@ -9,7 +9,7 @@ import numpy as np
 
 from facula.engines.native import contraction
 from facula.engines.native.kernel import Kernel, Lowered, Piece, Ref, given, result, temporary
-from facula.engines.native.lowering import loop_code, whole
+from facula.engines.native.lowering import donation, loop_code, whole
 from facula.engines.native.lowering.epilogue import Epilogue
 from facula.engines.native.lowering.fusion import Fusion
 from facula.engines.native.lowering.groups import Group, view_of
@@ -44,6 +44,7 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
     temporaries: dict[int, Temporary] = field(default_factory=dict)
+    donors: list[tuple[int, int]] = field(default_factory=list)
     status: int = 0
     slots: int = 0
     arena: int = 0
@@ -60,6 +61,7 @@ class Planner:
         self.plan.status = len(self.slot)
         self.plan.slots = self.plan.status + 1
         self.fusion = Fusion(nodes, outputs)
+        self.plan.donors = donation.find(self.fusion, inputs, outputs, self._reads)
         groups = self.fusion.ordered()
         self.needed = set(self.fusion.outputs)
         for group in groups:

@@ -24,6 +24,7 @@ def code(node: Node) -> Lowered | None:
     """The pieces that compute the node, or None if there is no kernel for it."""
     specs = [n.spec for n in node.inputs]
     if node.primitive is MAX_POOL_GRAD:
-        return structured.lower_max_pool_grad(node.params, *specs, node.params["relu"])
+        x, g = specs
+        return structured.lower_max_pool_grad(node.params, x, g, node.params["relu"])
     zeros = starts_from_zeros(node)
     return structured.lower(node.primitive.name, node.params, specs, node.spec, zeros)

@@ -252,7 +252,7 @@ def _check_range(target, classes: int, ignore_index: int) -> None:
     found = out_of_range(target, 0, classes, ignore_index)
     if found is None:
         return
-    if recorder.capture is not None:
+    if recorder.capture is not None and recorder.capture.is_mine():
         raise IndexError(f"Target {found} is out of bounds.")
     array = np.asarray(target._buffer())
     bad = array[((array < 0) | (array >= classes)) & (array != ignore_index)]

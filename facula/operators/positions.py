@@ -89,7 +89,7 @@ def out_of_range(index, low: int, high: int, besides: int | None = None):
     """
     if modes.trace is not None:
         return None
-    if recorder.capture is not None:
+    if recorder.capture is not None and recorder.capture.is_mine():
         return recorder.capture.note_range(index, low, high, besides)
     buffer = index._value.buffer
     alias = index._alias

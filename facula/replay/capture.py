@@ -101,9 +101,18 @@ class Captured:
         return outcome.given
 
     def _record(self, leaves: list, args: tuple, kwargs: dict) -> Outcome:
+        with recorder.lock:
+            outcome = self._watched(leaves, args, kwargs)
+        outcome.check_draws()
+        outcome.check()
+        outcome.give(leaves)
+        outcome.release()
+        return outcome
+
+    def _watched(self, leaves: list, args: tuple, kwargs: dict) -> Outcome:
         recording = Recording(list(leaves), list(self._cells.values()))
-        recording.begin()
         try:
+            recording.begin()
             args, kwargs = _with_tokens(recording, args, kwargs)
             result = self.__wrapped__(*args, **kwargs)
             outcome = Outcome(recording, result)
@@ -114,10 +123,6 @@ class Captured:
         del result
         outcome.find_left_over()
         outcome.run()
-        outcome.check_draws()
-        outcome.check()
-        outcome.give(leaves)
-        outcome.release()
         return outcome
 
     def _learn(self, key: tuple, leaves: list, outcome: Outcome) -> None:

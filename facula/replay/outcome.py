@@ -252,8 +252,6 @@ class Outcome:
         positions = sorted(self.outputs)
         self.rank = {self.outputs[p]: i for i, p in enumerate(positions)}
         self.plan = plans.find(self.key, tuple(positions), self.inputs, self.calls, self.lines)
-        for hidden in self.recording.hidden:
-            hidden.value.buffer = hidden.buffer
         if not positions:
             self.recording.give_back()
             return []

@@ -102,12 +102,20 @@ class Recording:
         self.options: list = []
         self.ranges: list[tuple[Value, int, int, int | None]] = []
         self.modules: dict[int, Any] = {}
+        self._hook: Any = None
 
     # Begin and end -----------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """Withhold the values and keep the program growing until the call has ended."""
+        """Withhold the values and keep the program growing until the call has ended.
+
+        The recorder's lock must be held, and kept until the results of the call are computed: other
+        threads then wait instead of missing what is withheld.
+        """
         recorder.flush()
+        views = {id(x): x._buffer() for x in self.leaves if _is_view(x)}
+        recorder.flush()
+        recorder.capture = self
         self.world = World()
         roots = {
             id(x._alias.storage)
@@ -115,8 +123,6 @@ class Recording:
             if isinstance(x, TensorBase) and x._alias is not None and not x._alias.chain
         }
         self._tokens()
-        views = {id(x): x._buffer() for x in self.leaves if _is_view(x)}
-        recorder.flush()
         self._hide_world(roots)
         for i, leaf in enumerate(self.leaves):
             if isinstance(leaf, TensorBase):
@@ -125,7 +131,6 @@ class Recording:
         self._hook = register_module_forward_pre_hook(self._note_module)
         self.stream = default_stream()
         self.stream_state = self.stream.get_state()
-        recorder.capture = self
 
     def _tokens(self) -> None:
         """Floats among the arguments become objects of their own, to be recognised by identity."""
@@ -190,14 +195,17 @@ class Recording:
         program = (
             recorder.key, recorder.values, recorder.inputs, recorder.calls, recorder.lines,
         )  # fmt: skip
-        self._stop_watching()
         recorder.discard()
+        self._stop_watching()
         return program
 
     def _stop_watching(self) -> None:
         recorder.capture = None
-        self._hook.remove()
-        hooks_seen[0] = self._hooks_seen
+        for hidden in self.hidden:
+            hidden.value.buffer = hidden.buffer
+        if self._hook is not None:
+            self._hook.remove()
+            hooks_seen[0] = self._hooks_seen
 
     def abandon(self) -> None:
         """The call failed: what it recorded goes on as an ordinary pending program."""
@@ -205,15 +213,13 @@ class Recording:
         self.give_back()
 
     def give_back(self) -> None:
-        """The withheld values may be read again."""
-        for hidden in self.hidden:
-            hidden.value.buffer = hidden.buffer
+        """NumPy's memory is NumPy's again."""
         for lent in self.lent:
             lent.give_back()
 
     def wait(self) -> None:
         """Let another thread wait until the call has ended: this program is not its own."""
-        if get_ident() == self.thread:
+        if self.is_mine():
             return
         end = time.monotonic() + _WAIT_SECONDS
         while recorder.capture is self:
@@ -227,9 +233,13 @@ class Recording:
 
     # What is reported while the function runs ----------------------------------------------------
 
+    def is_mine(self) -> bool:
+        """Whether the thread that asks is the one whose call is recorded."""
+        return get_ident() == self.thread
+
     def refuse_reading(self) -> None:
         """The value of a tensor is needed in Python."""
-        if get_ident() != self.thread:
+        if not self.is_mine():
             return
         raise CaptureError(
             f"{current_line()}: the captured function needs the value of a tensor here (item(), "
@@ -240,12 +250,12 @@ class Recording:
 
     def note_reading(self, value: Value) -> None:
         """A computed value is read: no harm unless it is of a tensor made outside."""
-        if get_ident() == self.thread and self.world.owner(value) is not None:
+        if self.is_mine() and self.world.owner(value) is not None:
             self.refuse_reading()
 
     def note_draw(self, value: Value, draw: Callable) -> None:
         """Random numbers were drawn."""
-        if get_ident() == self.thread:
+        if self.is_mine():
             self.draws[id(value)] = draw
             self.drawn.append((value, draw))
 
@@ -261,13 +271,13 @@ class Recording:
 
     def note_step(self, optimizer) -> None:
         """An optimizer takes a step."""
-        if not any(known is optimizer for known in self.optimizers):
+        if self.is_mine() and not any(known is optimizer for known in self.optimizers):
             self.optimizers.append(optimizer)
             self.options.append(hyperparameters(optimizer))
 
     def note_numbers(self, optimizer, group, cohort, values, numbers, structure, differentiable):
         """An optimizer gives numbers to its formula; returns them as inputs that are known."""
-        if differentiable:
+        if differentiable or not self.is_mine():
             return numbers
         step = StepNumbers(optimizer, group, cohort, values, numbers, structure)
         known = list(numbers)
@@ -280,4 +290,5 @@ class Recording:
         return tuple(known)
 
     def _note_module(self, module, args) -> None:
-        self.modules[id(module)] = module
+        if self.is_mine():
+            self.modules[id(module)] = module

@@ -42,7 +42,7 @@ class FencedSegment(executable.NativeSegment):
             fence(slot, _bytes_of(value, node), node.spec.dtype.numpy.itemsize)
         for slot, (shape, dtype) in enumerate(self.shapes, len(plan.inputs)):
             size = int(np.prod(shape)) * dtype.itemsize
-            fence(slot, (b"\1" if dtype == bool else b"\xcc") * size, dtype.itemsize)
+            fence(slot, (b"\1" if dtype.kind == "b" else b"\xcc") * size, dtype.itemsize)
         for slot, temporary in plan.temporaries.items():
             fence(slot, b"\xcc" * temporary.nbytes, 64)
         for slot, array in plan.constants.items():

@@ -85,7 +85,8 @@ class NativeSegment:
         for i, o in dying:
             array = buffers[i]
             held = array is kept[o] or array is spare[o]
-            if getrefcount(array) == _DYING + held and array.base is None and array.flags.writeable:
+            alone = getrefcount(array) == _DYING + held
+            if alone and array.base is None and array.flags.carray:
                 outputs[o] = array
                 kept[o] = spare[o] = None
         bad: list[int] = []

@@ -466,7 +466,7 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
         return replace(plan, vectors=vectors)
     rows = prod([a.extent for a in plan.scalars])
     if plan.transposed:
-        scalars, _ = grown(plan.scalars, times, 2 * plan.lanes, MOST_SCRATCH // plan.pitch)
+        scalars, _ = grown(plan.scalars, times, plan.lanes, MOST_SCRATCH // plan.pitch)
         return replace(plan, scalars=scalars)
     least = plan.lanes if plan.form == "dot" else 1
     vectors, times = grown(plan.vectors, times, least, MOST_SCRATCH // rows - plan.lanes)

@@ -90,7 +90,9 @@ class Replay:
                 offset = floats.index(what) if kind == "float" else what
             places.append(starts[kind] + offset)
         self.pick = picker(places)
-        self.straight = places == list(range(at))
+        self.places = places
+        self.executable: Any = None
+        self.dying: list[tuple[int, int]] = []
         own = {id(v): i for i, v in enumerate(outcome.inputs)}
         self.ranges = [
             (places[own[id(value)]], low, high, besides)
@@ -261,9 +263,20 @@ class Replay:
         for i in self.float_leaves:
             pool.append(leaves[i])
         pool += self.constants
-        results = self.plan.run(pool if self.straight else self.pick(pool))
-        del pool
-        self._write(results)
+        buffers = [*self.pick(pool)]
+        del pool  # what is written over must be held by nobody else
+        alone = [*map(getrefcount, self.written_values)] == self.alone and (
+            self.all_read or self.written_values == [*map(_value_of, self.written_storages)]
+        )
+        results: list = []
+        try:
+            if alone and self._dying():
+                self.plan.run_over(buffers, self.dying, results)
+            else:
+                results = self.plan.run(buffers)
+        finally:
+            if results:
+                self._write(results, alone)
         if self.made:
             self._write_gradients(leaves, results)
         for step in self.steps:
@@ -274,13 +287,22 @@ class Replay:
             return [wrap(Value(self.single_spec, results[self.single]))]
         return [self._result(leaves, results)]
 
-    def _write(self, results: list) -> None:
+    def _dying(self) -> bool:
+        """Whether the engine can write results over the old values of memories."""
+        if self.executable is not self.plan.executable:
+            self.executable = self.plan.executable
+            read = {id(storage): i for i, storage in enumerate(self.storages)}
+            written = {read[id(s)] for s in self.written_storages if id(s) in read}
+            first = len(self.arguments)  # memories follow the arguments in the pool
+            dead = {at for at, place in enumerate(self.places) if place - first in written}
+            self.dying = [pair for pair in self.plan.donors if pair[0] in dead]
+        return bool(self.dying)
+
+    def _write(self, results: list, alone: bool) -> None:
         """Put new values into the memories: into the old Value where nobody else holds it."""
         values = self.written_values
         new = self.pick_written(results)
-        if [*map(getrefcount, values)] == self.alone and (
-            self.all_read or values == [*map(_value_of, self.written_storages)]
-        ):
+        if alone:
             for value, buffer in zip(values, new):
                 value.buffer = buffer
             for storage in self.written_storages:

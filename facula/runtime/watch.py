@@ -15,13 +15,20 @@ def watching(run: Callable[[Plan, Sequence, Callable], list]) -> Iterator[None]:
 
     Nothing is asked of programs that run while nobody watches.
     """
-    before = Plan.run
+    before, before_over = Plan.run, Plan.run_over
 
     def watched(self: Plan, buffers: list[Any]) -> list[Any]:
         return run(self, buffers, before)
 
-    Plan.run = watched  # type: ignore[method-assign]
+    def watched_over(self: Plan, buffers: list[Any], dying: Any, results: list[Any]) -> None:
+        def go(plan: Plan, buffers: list[Any]) -> list[Any]:
+            before_over(plan, buffers, dying, results)
+            return results
+
+        run(self, buffers, go)
+
+    Plan.run, Plan.run_over = watched, watched_over  # type: ignore[method-assign]
     try:
         yield
     finally:
-        Plan.run = before  # type: ignore[method-assign]
+        Plan.run, Plan.run_over = before, before_over  # type: ignore[method-assign]

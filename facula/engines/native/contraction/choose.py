@@ -7,26 +7,25 @@ latency of chained additions, instructions decoded. They need only rank the choi
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import gcd, prod
 
 from facula.engines.native import ir, target
 from facula.engines.native.contraction.copies import Copy
+from facula.engines.native.contraction.division import ENOUGH, with_blocks, with_splits
 from facula.engines.native.contraction.indices import ceiling
-from facula.engines.native.contraction.plan import Bound, Plan, Share, Shared, Summed, Tiled
-from facula.engines.native.contraction.problem import COLUMN, ROW, Axis, Problem
+from facula.engines.native.contraction.plan import Bound, Plan, Share, Shared, Summed
+from facula.engines.native.contraction.problem import COLUMN, ROW, Problem
+from facula.engines.native.contraction.sides import Side, tile_sizes, vector_tiles
 
 LATENCY = 4  # cycles of a fused multiply-add
-ENOUGH = 8000  # cycles: a block of this much work makes its own bookkeeping negligible
 MOST_CHUNKS = 256
 TILE = 20  # cycles between tiles
 WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
 SHORT = 32  # terms of a sum that is not worth a detour through memory
 MOST_DIRECT = 12  # vectors of a tile that the epilogue is written out for
 MOST_UNROLLED = 128  # multiplications written out
-PANEL_BYTES = 384 << 10  # a panel this large stays in the second-level cache
 
 
 @dataclass(frozen=True)
@@ -47,141 +46,6 @@ class Choice:
     def chunks(self) -> int:
         work = max(1, int(self.cycles / ENOUGH))
         return max(1, min(self.plan.blocks * self.plan.splits, work, MOST_CHUNKS))
-
-
-class Side:
-    """One operand of a problem as the chooser sees it, packed or not."""
-
-    def __init__(self, problem: Problem, left: bool):
-        self.problem, self.left = problem, left
-        self.axes = problem.rows if left else problem.columns
-        self.forced = {} if left else {g.column: 1 for g in problem.guards}
-        self.forced.update({i: a.width for i, a in enumerate(self.axes) if a.width})
-        self.width = self.panel = 0
-
-    def stride(self, axis: Axis) -> int:
-        return axis.left if self.left else axis.right
-
-    @property
-    def can_pack(self) -> bool:
-        """One axis, and summed elements that lie where their numbers say."""
-        simple = self.left or (len(self.problem.parts) == 1 and not self.problem.guards)
-        return len(self.axes) == 1 and simple and not self.axes[0].width
-
-    def _stored(self) -> list[int]:
-        return [(a.stored if self.left else 0) or a.size for a in self.problem.summed]
-
-    def elements(self) -> int:
-        """Elements that a packed copy has, filling up apart."""
-        shared = [a.size for a in self.problem.batch if self.stride(a)]
-        return prod(shared) * self.axes[0].size * prod(self._stored())
-
-    def pack(self, width: int, memory: str) -> Copy:
-        """A copy ``[batch][panel][summed][width]``, which the strides are then those of."""
-        (axis,) = self.axes
-        shared = [a for a in self.problem.batch if self.stride(a)]
-        stride, stored = self.stride(axis), self._stored()
-        sizes = [*[a.size for a in shared], ceiling(axis.size, width), *stored, width]
-        strides = [*[self.stride(a) for a in shared], width * stride]
-        strides += [self.stride(a) // self.hop(a) for a in self.problem.summed]
-        offset = self.problem.left.offset if self.left else self.problem.parts[0].right
-        self.width, self.panel = width, prod(stored) * width
-        return Copy.simplified(
-            memory, sizes, [*strides, stride], offset, panel=len(shared), total=axis.size
-        )
-
-    def hop(self, axis: Axis) -> int:
-        return axis.hop if self.left else 1
-
-    def tiled(self, tiles: Sequence[int]) -> tuple[Tiled, ...]:
-        """The axes with tiles; their blocks are set later."""
-        return tuple([
-            Tiled(a.size, self.stride(a), a.to, a.step, t, t, a.panel or self.panel, a.phases,
-                  a.whole or a.size)
-            for a, t in zip(self.axes, tiles)
-        ])  # fmt: skip
-
-    def single_steps(self) -> list[int]:
-        """The stride of one stored element of each summed axis."""
-        if not self.width:
-            return [self.stride(a) // self.hop(a) for a in self.problem.summed]
-        sizes = self._stored()
-        return [prod(sizes[i + 1 :]) * self.width for i in range(len(sizes))]
-
-    def summed_strides(self) -> list[int]:
-        steps = zip(self.single_steps(), self.problem.summed)
-        return [step * self.hop(axis) for step, axis in steps]
-
-    def batch_strides(self) -> list[int]:
-        """Strides of the batch axes; those that a packed operand lacks stay 0."""
-        strides = [self.stride(a) for a in self.problem.batch]
-        if not self.width:
-            return strides
-        step = ceiling(self.axes[0].size, self.width) * self.panel
-        for i in reversed(range(len(strides))):
-            if strides[i]:
-                strides[i] = step
-                step *= self.problem.batch[i].size
-        return strides
-
-    def starts(self) -> list[int]:
-        """The offset of each part."""
-        parts = self.problem.parts
-        if not self.left:
-            return [0 if self.width else part.right for part in parts]
-        base = 0 if self.width else self.problem.left.offset
-        steps = self.single_steps()
-        return [base + sum([n * step for n, step in zip(p.first, steps)]) for p in parts]
-
-
-def tile_sizes(
-    sizes: Sequence[int], limit: int, forced: Mapping[int, int]
-) -> Iterator[tuple[int, ...]]:
-    """Tiles of at most ``limit`` elements: an axis is cut only if those outside it are not tiled.
-
-    The tiles of some axes, by number, are ``forced``.
-    """
-    if not sizes:
-        yield ()
-        return
-    *outer, size = sizes
-    if len(outer) in forced:
-        own = forced[len(outer)]
-        if own <= limit:
-            for rest in tile_sizes(outer, limit // own, forced):
-                yield (*rest, own)
-        return
-    seen = set()
-    for most in range(1, min(size, limit) + 1):
-        even = ceiling(size, ceiling(size, most))
-        if even in seen:
-            continue
-        seen.add(even)
-        if even < size:
-            yield (*[1] * len(outer), even)
-        else:
-            for rest in tile_sizes(outer, limit // size, forced):
-                yield (*rest, even)
-
-
-def vector_tiles(
-    axes: Sequence[Axis], lanes: int, limit: int, packed: bool, forced: Mapping[int, int]
-) -> Iterator[tuple[tuple[int, ...], int]]:
-    """(tile, number of vectors) for the operand whose last axis is the vector."""
-    *outer, line = axes
-    across = ceiling(line.size, lanes)
-    seen = set()
-    for most in range(1, min(across, limit) + 1):
-        even = ceiling(across, ceiling(across, most))
-        if even in seen:
-            continue
-        seen.add(even)
-        tile = even * lanes if packed else min(line.size, even * lanes)
-        if even < across or packed:
-            yield (*[1] * len(outer), tile), even
-        else:
-            for rest in tile_sizes([a.size for a in outer], limit // even, forced):
-                yield (*rest, tile), even * prod(rest)
 
 
 def fma_cycles() -> float:
@@ -261,11 +125,12 @@ class Chooser:
         best = None
         sizes = [a.size for a in scalars.axes]
         line_sizes = [a.size for a in vectors.axes]
-        options = vector_tiles(vectors.axes, self.lanes, 6, packed, vectors.forced)
+        most = 6 if prod(sizes) > 2 else 24 // prod(sizes)
+        options = vector_tiles(vectors.axes, self.lanes, most, packed, vectors.forced)
         for tile, count in options:
             if direct and not self._divides(line_sizes, tile, self.lanes):
                 continue
-            load = self._load_cycles(vectors, count, packed)
+            load = self._load_cycles(vectors, count, packed or prod(sizes) == 1)
             limit = min((self.registers - 1 - count) // count, 30)
             if direct:
                 limit = min(limit, MOST_DIRECT // count)
@@ -374,8 +239,9 @@ class Chooser:
         steps = [abs(scalars.stride(a)) * bytes_ for a in self.problem.summed]
         scattered = bool(steps) and steps[-1] > 64 and apart > 64
         crowded = apart % 1024 == 0 and apart > 0
+        paged = bool(steps) and steps[-1] >= WAY and self.sum_size >= 1024
         pays = cycles > 4 * scalars.elements()
-        return pays and (scattered or crowded)
+        return pays and (scattered or crowded or paged)
 
     def _finish_cycles(self, transposed: bool, vectors: Side) -> float:
         if not transposed and vectors.axes[-1].phases > 1:
@@ -411,85 +277,6 @@ class Chooser:
         cycles += self._finish_cycles(False, vectors)
         plan = with_blocks(self._plan("dot", scalars, vectors, tile, across), cycles)
         yield Choice(with_splits(plan), False, None, None, cycles, self.products)
-
-
-def even_block(axis: Tiled, tiles: int, most: int) -> int:
-    """A block of about so many tiles, that wastes little at the end of the axis."""
-    count = ceiling(axis.size, axis.tile)
-    if axis.size % axis.tile:
-        block = ceiling(ceiling(axis.size, ceiling(count, tiles)), axis.tile) * axis.tile
-        return min(block, axis.size)
-    whole = [n for n in range(1, min(count, most) + 1) if count % n == 0]
-    below = max([n for n in whole if n <= tiles])
-    above = [n for n in whole if n >= tiles]
-    return axis.tile * (above[0] if 2 * below <= tiles and above else below)
-
-
-def grown(
-    axes: Sequence[Tiled], times: float, least: int, most: int
-) -> tuple[tuple[Tiled, ...], float]:
-    """Axes with blocks of several tiles, inner axes first, until a block has work enough.
-
-    ``times`` is by how much the work must grow, ``least`` how many elements a block must have and
-    ``most`` how many it may have.
-    """
-    found: list[Tiled] = []
-    whole, elements = True, 1
-    most = max(1, most // prod([a.tile * a.phases for a in axes]))
-    for axis in reversed(axes):
-        block = axis.tile
-        if whole and not axis.panel:
-            tiles = max(times, least / (elements * axis.tile * axis.phases))
-            block = even_block(axis, max(1, min(math.ceil(tiles), most)), most)
-            times *= axis.tile / block
-            most = max(1, most // ceiling(block, axis.tile))
-        whole = whole and block == axis.size
-        elements *= block * axis.phases
-        found.insert(0, axis._replace(block=block))
-    return tuple(found), times
-
-
-MOST_SCRATCH = 32 << 10  # elements
-
-
-def with_blocks(plan: Plan, cycles: float) -> Plan:
-    """The plan with blocks and the order of their loops."""
-    b, s, v = (
-        [f"{letter}{i}" for i in range(len(axes))]
-        for letter, axes in (("b", plan.batch), ("s", plan.scalars), ("v", plan.vectors))
-    )
-    order = (*b, *v, *s)
-    plan = replace(plan, order=order)
-    times = ENOUGH / max(1.0, cycles / max(1, plan.blocks))
-    if plan.direct:
-        vectors, times = grown(plan.vectors, times, 1, plan.vectors[-1].size * 64)
-        return replace(plan, vectors=vectors)
-    rows = prod([a.extent for a in plan.scalars])
-    if plan.transposed:
-        scalars, _ = grown(plan.scalars, times, plan.lanes, MOST_SCRATCH // plan.pitch)
-        return replace(plan, scalars=scalars)
-    least = plan.lanes if plan.form == "dot" else 1
-    vectors, times = grown(plan.vectors, times, least, MOST_SCRATCH // rows - plan.lanes)
-    plan = replace(plan, vectors=vectors)
-    if times > 1:
-        scalars, _ = grown(plan.scalars, times, 1, MOST_SCRATCH // plan.pitch)
-        plan = replace(plan, scalars=scalars)
-    return plan
-
-
-def with_splits(plan: Plan) -> Plan:
-    """Cuts the first summed axis where there are few blocks, or panels outgrow the cache."""
-    if len(plan.summed) < 2 or plan.direct or len(plan.parts) > 1:
-        return plan
-    sizes = [a.size for a in plan.summed]
-    line = plan.vectors[-1]
-    wanted = 1
-    if plan.form == "outer" and line.panel:
-        panel = prod(sizes) * line.tile * ir.align_of(plan.memory)
-        wanted = ceiling(panel, PANEL_BYTES)
-    if plan.blocks < 8 and prod(sizes) >= 4096:
-        wanted = max(wanted, 8 // max(1, plan.blocks))
-    return replace(plan, splits=max(1, min(sizes[0], wanted)))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -59,7 +59,11 @@ class Copy:
         """Estimated cycles of one core."""
         if self._turn():
             return self.elements * 0.6 + 100
-        return self.elements * (0.35 if self.strides[-1] == 1 else 2.0) + 100
+        if self.strides[-1] != 1:
+            return self.elements * 2.0 + 100
+        narrow = self.sizes[-1] * ir.align_of(self.element) < 512
+        far = max([abs(n) for n in self.strides[-2:-1]], default=0) >= 2048
+        return self.elements * (1.5 if narrow and far else 0.35) + 100
 
     def kernel(self) -> Kernel:
         lanes = target.lanes(self.element)

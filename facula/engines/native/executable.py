@@ -60,7 +60,7 @@ class NativeSegment:
         self.executor = Executor(
             steps, table, [_expected(n) for n in plan.inputs], [_expected(n) for n in plan.outputs]
         )
-        self.shapes = [(n.spec.shape, n.spec.dtype.numpy) for n in plan.outputs]
+        self.shapes = [(n.spec.shape, np.dtype(n.spec.dtype.numpy.char)) for n in plan.outputs]
         self.kept: list[Any] = [None] * len(self.shapes)  # None never counts as free
         self.spare: list[Any] = [None] * len(self.shapes)
         self.donors = plan.donors
@@ -86,7 +86,8 @@ class NativeSegment:
             array = buffers[i]
             held = array is kept[o] or array is spare[o]
             alone = getrefcount(array) == _DYING + held
-            if alone and array.base is None and array.flags.carray:
+            plain = array.base is None and array.dtype is self.shapes[o][1]
+            if alone and plain and array.flags.carray:
                 outputs[o] = array
                 kept[o] = spare[o] = None
         bad: list[int] = []

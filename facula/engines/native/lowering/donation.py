@@ -52,6 +52,8 @@ def _fits(group: Group, node: Node, output: Node) -> bool:
     """Whether the group reads ``node`` exactly where it writes ``output``."""
     if node.spec is not output.spec or output not in group.registers:
         return False
+    if group.axes and group.full[output]:  # rows are walked several times
+        return False
     if group.anchor is not None and any(node is n for n in group.operand_bases):
         return False
     where, slot = group.registers[output][0], group.loads[node]

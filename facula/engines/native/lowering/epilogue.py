@@ -31,5 +31,4 @@ class Epilogue:
         for i, instruction in enumerate(program.instructions):
             if instruction[0] == "anchor":
                 scope.values[i] = value
-        for store in program.stores:
-            evaluator.store(store.slot, store.dtype, store.value, store.place, scope)
+        evaluator.store_all(program.stores, scope)

@@ -17,7 +17,7 @@ from facula.engines.native.ir import Value
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.lowering.expressions import parse_constant
 from facula.engines.native.lowering.forms import Form
-from facula.engines.native.lowering.loops import LoopProgram, live, operands
+from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
 from facula.engines.native.lowering.reductions import Accumulator
 
 BLOCK = 8192  # elements that one unit of work covers, about
@@ -232,7 +232,14 @@ class Evaluator:
             return value // k if kind == "div" else value % k
         return self.f.op("udiv" if kind == "div" else "urem", value, k)
 
-    def store(self, slot: int, dtype_name: str, i: int, place: Form, scope: Scope) -> None:
+    def store_all(self, stores: Sequence[Store], scope: Scope) -> None:
+        """Write results; all are computed first, as one may lie where another still reads."""
+        for store in stores:
+            self.value(store.value, scope)
+        for store in stores:
+            self._store(store.slot, store.dtype, store.value, store.place, scope)
+
+    def _store(self, slot: int, dtype_name: str, i: int, place: Form, scope: Scope) -> None:
         """Write an instruction's value; as a vector if the place moves along the lane."""
         dtype = dtypes.by_name(dtype_name)
         value = self.value(i, scope)
@@ -377,9 +384,8 @@ class Writer:
             stages = max([*self.reductions, *self.full], default=-1) + 1
             for stage in range(stages):
                 self._stage(self.reductions.get(stage, []), self.full.get(stage, []), scope)
-        for store in self.program.stores:
-            if not store.full or self.program.outer == len(self.program.sizes):
-                self.e.store(store.slot, store.dtype, store.value, store.place, scope)
+        everywhere = self.program.outer == len(self.program.sizes)
+        self.e.store_all([s for s in self.program.stores if everywhere or not s.full], scope)
 
     def _stage(self, reductions: list[int], stores: list, scope: Scope) -> None:
         """One pass over the inner dimensions."""
@@ -412,8 +418,7 @@ class Writer:
         def body(inside: Scope, which: int) -> None:
             for accumulator in accumulators:
                 accumulator.take(inside, which)
-            for store in stores:
-                self.e.store(store.slot, store.dtype, store.value, store.place, inside)
+            self.e.store_all(stores, inside)
 
         step = lanes * UNROLL
         rounds = size // step if accumulators else 0

@@ -86,12 +86,13 @@ def _rows_lie_along_memory(program: LoopProgram) -> bool:
     for store in program.stores:
         if store.full:
             return store.place.coefficient(lane) == 1
+    inner = range(program.outer, len(program.sizes))
     along_inner = along_outer = 0
     for instruction in program.instructions:
-        if instruction[0] == "load":
-            form = instruction[-1]
-            along_inner += form.coefficient(lane) == 1
-            along_outer += form.coefficient(program.outer - 1) == 1
+        # What is read once a row does not matter beside what is read for each element.
+        if instruction[0] == "load" and any(instruction[-1].involves(d) for d in inner):
+            along_inner += instruction[-1].coefficient(lane) == 1
+            along_outer += instruction[-1].coefficient(program.outer - 1) == 1
     if along_inner == along_outer:
         return program.sizes[lane] >= program.sizes[program.outer - 1]
     return along_inner > along_outer

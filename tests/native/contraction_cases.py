@@ -49,6 +49,9 @@ CONVS = [
     ((2, 3, 5, 6, 7), (4, 3, 2, 3, 3), (1, 2, 1), (1, 0, 1), (1, 1, 2), 1),
     ((1, 3, 30, 30), (20, 3, 7, 7), (2, 2), (3, 3), (1, 1), 1),
     ((2, 1, 5, 5), (1, 1, 5, 5), (1, 1), (0, 0), (1, 1), 1),
+    ((8, 68, 3, 17), (64, 17, 5, 2), (3, 1), ((0, 3), (2, 2)), (1, 1), 4),
+    ((5, 1, 6, 20), (1, 1, 1, 1), (1, 1), ((0, 0), (1, 1)), (1, 2), 1),
+    ((4, 1, 22, 12), (16, 1, 5, 3), (2, 1), ((-1, -1), (1, 1)), (2, 3), 1),
     ((5, 33, 4, 4), (40, 33, 3, 3), (1, 1), (1, 1), (1, 1), 1),
 ]  # fmt: skip
 
@@ -118,7 +121,8 @@ def check_close(got, kind: str, params: dict, arrays, dtype: str) -> None:
     """``got`` is the exact result up to rounding of the sums and of the result."""
     expected, scale = oracle(kind, params, arrays)
     inner = "float32" if dtype in ("float16", "bfloat16") else dtype
-    bound = scale * EPSILON[inner] * 16 + abs(expected) * EPSILON[dtype] + 1e-30
+    least = 2.0**-24 if dtype == "float16" else 1e-30  # the smallest number
+    bound = scale * EPSILON[inner] * 16 + abs(expected) * EPSILON[dtype] + least
     difference = abs(got.astype(np.float64) - expected)
     worst = float((difference / bound).max()) if difference.size else 0.0
     assert worst <= 1, f"{kind} {dtype}: {worst} times the bound"

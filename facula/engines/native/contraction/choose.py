@@ -107,6 +107,7 @@ class Chooser:
             found = self._outer_tiles(scalars, vectors, packed)
             if found is not None:
                 yield self._outer_choice(scalars, vectors, packed, found)
+            scalars, vectors = Side(self.problem, not swapped), Side(self.problem, swapped)
             if not packed and self._can_be_direct(scalars, vectors):
                 found = self._outer_tiles(scalars, vectors, packed, direct=True)
                 if found is not None:

@@ -120,7 +120,9 @@ def tile_sizes(
             continue
         seen.add(even)
         if even < size:
-            yield (*[1] * len(outer), even)
+            still = [forced.get(i, 1) for i in range(len(outer))]
+            if even * prod(still) <= limit:
+                yield (*still, even)
         else:
             for rest in tile_sizes(outer, limit // size, forced):
                 yield (*rest, even)
@@ -140,7 +142,9 @@ def vector_tiles(
         seen.add(even)
         tile = even * lanes if packed else min(line.size, even * lanes)
         if even < across or packed:
-            yield (*[1] * len(outer), tile), even
+            still = [forced.get(i, 1) for i in range(len(outer))]
+            if even * prod(still) <= limit:
+                yield (*still, tile), even * prod(still)
         else:
             for rest in tile_sizes([a.size for a in outer], limit // even, forced):
                 yield (*rest, tile), even * prod(rest)

@@ -9,7 +9,13 @@ import pytest
 
 from facula.graph.primitives import contraction
 from tests.native.contraction_cases import (
-    check_close, computed, conv_operands, conv_params, laid_out, numbers, vector_bits,
+    check_close,
+    computed,
+    conv_operands,
+    conv_params,
+    laid_out,
+    numbers,
+    vector_bits,
 )  # fmt: skip
 
 SIZES = (1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 48, 64, 65, 100, 130)

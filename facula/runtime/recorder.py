@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import count
+from operator import attrgetter
 from sys import getrefcount
 from threading import RLock, current_thread, get_ident, main_thread
 from typing import Any
@@ -246,10 +247,11 @@ class Recorder:
         key, values, inputs, calls, lines, _ = pending
         if self.busy:
             self._drop_interrupted()
-        live = []
-        for value in values:
-            if value.buffer is None and getrefcount(value) > _UNSEEN:
-                live.append(value.position)
+        counts = [*map(getrefcount, values)]
+        live = [
+            i for i, (held, buffer) in enumerate(zip(counts, map(_buffer_of, values)))
+            if buffer is None and held > _UNSEEN
+        ]  # fmt: skip
         self._start()
         if not live:
             return
@@ -257,8 +259,8 @@ class Recorder:
         results: list = []
         try:
             plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
-            buffers = [value.buffer for value in inputs]
-            dying = self._dying(plan.donors, inputs)
+            buffers = [*map(_buffer_of, inputs)]
+            dying = [p for p in plan.donors if counts[inputs[p[0]].position] == _SEEN_TWICE]
             if dying:
                 plan.run_over(buffers, dying, results)
             else:
@@ -269,16 +271,6 @@ class Recorder:
         finally:
             for position, buffer in zip(live, results):  # none of them after a failure
                 values[position].buffer = buffer
-
-    @staticmethod
-    def _dying(donors, inputs) -> list[tuple[int, int]]:
-        """The donors whose values nobody but this program holds."""
-        found = []
-        for pair in donors:
-            value = inputs[pair[0]]
-            if getrefcount(value) == _SEEN_TWICE:
-                found.append(pair)
-        return found
 
     def _salvage(self, pending, live) -> None:
         """After a failure, compute what does not depend on the operation that failed."""
@@ -317,13 +309,12 @@ class Recorder:
 
 
 def _count_unseen() -> int:
-    """References to a value that only the recorder's list holds, as the loop in flush sees them."""
-    values = [Value(WEAK[int])]
-    for value in values:
-        return getrefcount(value)
-    return 0
+    """References to a value that only the recorder's list holds, as the flush sees them."""
+    (found,) = [*map(getrefcount, [Value(WEAK[int])])]
+    return found
 
 
+_buffer_of = attrgetter("buffer")
 _UNSEEN = _count_unseen()
 _SEEN_TWICE = _UNSEEN + 1  # an input is in the recorder's list of inputs as well
 recorder = Recorder()

@@ -66,7 +66,8 @@ class NativeSegment:
         self.donors = plan.donors
 
     def run(self, buffers: Any) -> list[Any]:
-        outputs = self._outputs()
+        outputs: list[Any] = [None] * len(self.shapes)
+        self._fill(outputs)
         with _running:
             bad = self.executor.run(buffers, outputs)
         if bad:
@@ -80,16 +81,14 @@ class NativeSegment:
         place. Ctrl-C that arrives while the plan runs is raised after it, and finds ``results``
         filled: the inputs are gone by then.
         """
-        outputs = self._outputs()
-        kept, spare = self.kept, self.spare
+        outputs: list[Any] = [None] * len(self.shapes)
+        counts = [*map(getrefcount, buffers)]
         for i, o in dying:
-            array = buffers[i]
-            held = array is kept[o] or array is spare[o]
-            alone = getrefcount(array) == _DYING + held
-            plain = array.base is None and array.dtype is self.shapes[o][1]
-            if alone and plain and array.flags.carray:
-                outputs[o] = array
-                kept[o] = spare[o] = None
+            if counts[i] == _DYING or self._held_here(counts[i], buffers[i], o):
+                array = buffers[i]
+                if array.base is None and array.dtype is self.shapes[o][1] and array.flags.carray:
+                    outputs[o] = array
+        self._fill(outputs)
         bad: list[int] = []
         try:
             with _running:
@@ -103,17 +102,27 @@ class NativeSegment:
         if bad[0]:
             self._complain(bad[0])
 
-    def _outputs(self) -> list[np.ndarray]:
-        """An array for each result: one of an earlier run if it is free, else a new one."""
+    def _held_here(self, count: int, array: np.ndarray, o: int) -> bool:
+        """Whether the one holder too many is this plan's own list of kept arrays, which lets go."""
+        if count != _DYING + 1 or not (array is self.kept[o] or array is self.spare[o]):
+            return False
+        self.kept[o] = self.spare[o] = None
+        return True
+
+    def _fill(self, outputs: list[Any]) -> None:
+        """An array for each result that has none: one of an earlier run if it is free, or new."""
         kept, spare = self.kept, self.spare
-        for i in range(len(kept)):
+        for i, given in enumerate(outputs):
+            if given is not None:
+                continue
             array = kept[i]
             if getrefcount(array) > _FREE:
                 other = spare[i]
                 if getrefcount(other) > _FREE:
                     other = np.empty(*self.shapes[i])
                 kept[i], spare[i] = other, array
-        return list(kept)
+                array = other
+            outputs[i] = array
 
     def _complain(self, step: int) -> None:
         code, index, size = self.executor.status.tolist()
@@ -141,11 +150,18 @@ def _expected(node: Node):
 
 
 def _count_free() -> int:
-    """References to an array that only a list holds, as ``_outputs`` sees them."""
+    """References to an array that only a list holds, as ``_fill`` sees them."""
     kept = [np.empty(0)]
     array = kept[0]
     return getrefcount(array)
 
 
+def _count_dying() -> int:
+    """References to an array that a list and one more place hold, as ``run_over`` sees them."""
+    elsewhere = np.empty(0)
+    (count,) = [*map(getrefcount, [elsewhere])]
+    return count
+
+
 _FREE = _count_free()
-_DYING = _FREE + 1
+_DYING = _count_dying()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from facula.engines.native.lowering.fusion import Fusion
 from facula.engines.native.lowering.groups import Group
+from facula.engines.native.lowering.loops import operands
 from facula.graph.node import Node
 
 
@@ -29,11 +30,9 @@ def find(
     taken: set[Node] = set()
     for number, output in enumerate(outputs):
         group = fusion.home.get(output)
-        if group is None or (
-            group.anchor is not None and group.anchor.primitive.kind != "contraction"
-        ):
+        if group is None or not _can_write(group):
             continue
-        for node in group.loads:
+        for node in _nearest(group, output):
             if node in place and node not in taken and _fits(group, node, output):
                 others = [g for g in readers[node] if g is not group]
                 if fusion.run_before(others, group):
@@ -46,6 +45,24 @@ def find(
 def _can_write(group: Group) -> bool:
     """Whether the group is a loop or the epilogue of a contraction."""
     return group.anchor is None or group.anchor.primitive.kind == "contraction"
+
+
+def _nearest(group: Group, output: Node) -> list[Node]:
+    """What the output is computed from, the nearest first: ``p`` of ``p - lr * (m * v + g)``."""
+    by_slot = {slot: node for node, slot in group.loads.items()}
+    found: dict[Node, None] = {}
+    level = [group.registers[output][1]] if output in group.registers else []
+    seen = set(level)
+    while level:
+        following = []
+        for i in level:
+            instruction = group.instructions[i]
+            if instruction[0] == "load":
+                found[by_slot[instruction[2]]] = None
+            following += [o for o in operands(instruction) if o not in seen]
+            seen.update(following)
+        level = following
+    return list(found)
 
 
 def _fits(group: Group, node: Node, output: Node) -> bool:

@@ -61,30 +61,39 @@ class _Run:
 
 def _explain_call(function: Callable, args: tuple, kwargs: dict) -> str:
     recorder.flush()
-    parts: list[str] = []
-    numbers: dict[int, int] = {}
-    for name in ("first", "second"):
+    calls: list[list[_Run]] = []
+    for _ in range(2):
         runs: list[_Run] = []
+        calls.append(runs)
 
         def run(plan, buffers, go, runs=runs):
             runs.append(_Run(plan))
-            return go(plan, buffers)
+            with getattr(plan.executable, "timed", contextlib.nullcontext)():
+                return go(plan, buffers)
 
         with watching(run):
             result = function(*args, **kwargs)
             recorder.flush()
         del result
+    return "\n".join(_report(calls))
+
+
+def _report(calls: list[list[_Run]]) -> list[str]:
+    """The programs of each call; a program's kernels where it is mentioned for the last time."""
+    numbers: dict[int, int] = {}
+    last = {id(each.plan): each for runs in calls for each in runs}
+    parts = []
+    for name, runs in zip(("first", "second"), calls, strict=True):
         count = len(runs)
         parts.append(f"{name} call: {count} program{'' if count == 1 else 's'}")
         for each in runs:
-            parts.extend(_describe(each, numbers))
-    return "\n".join(parts)
+            parts.extend(_describe(each, numbers, last[id(each.plan)] is each))
+    return parts
 
 
-def _describe(run: _Run, numbers: dict[int, int]) -> list[str]:
-    """A few lines on a program; its kernels only where it is first mentioned."""
+def _describe(run: _Run, numbers: dict[int, int], whole: bool) -> list[str]:
+    """A few lines on a program, and its kernels if the ``whole`` of it is to be shown."""
     plan = run.plan
-    known = id(plan) in numbers
     number = numbers.setdefault(id(plan), len(numbers) + 1)
     inputs = sum(node.primitive is INPUT for node in plan.nodes)
     head = (
@@ -95,7 +104,7 @@ def _describe(run: _Run, numbers: dict[int, int]) -> list[str]:
     if run.new:
         lines.append("    new" + (", unlike the most similar one:" if run.why else ""))
         lines += [f"      {reason}" for reason in run.why]
-    if not known:
+    if whole:
         lines += [f"    {line}" for line in _kernels(plan)]
     return lines
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from sys import getrefcount
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from facula.engines.native import jit
+from facula.engines.native import jit, report
 from facula.engines.native.executor import STATUS_SLOT, Executor, Step
 from facula.engines.native.kernel import BAD_INDEX
 from facula.engines.native.lowering.memory import ALIGNMENT
@@ -64,6 +65,7 @@ class NativeSegment:
         self.kept: list[Any] = [None] * len(self.shapes)  # None never counts as free
         self.spare: list[Any] = [None] * len(self.shapes)
         self.donors = plan.donors
+        self.nanoseconds: np.ndarray | None = None
 
     def run(self, buffers: Any) -> list[Any]:
         outputs: list[Any] = [None] * len(self.shapes)
@@ -132,15 +134,15 @@ class NativeSegment:
         message = f"index {index} is out of bounds for dimension with size {size}"
         raise IndexError(f"{message} ({where})" if where else message)
 
+    @contextlib.contextmanager
+    def timed(self) -> Iterator[None]:
+        """Within it each kernel's time is taken, for :meth:`describe`."""
+        with self.executor.timing() as self.nanoseconds:
+            yield
+
     def describe(self) -> str:
-        """One line for each kernel: its kind, what it computes, and the user's lines."""
-        return "\n".join([_line(step) for step in self.plan.steps])
-
-
-def _line(step) -> str:
-    names = " ".join([n.primitive.name for n in step.nodes])
-    lines = dict.fromkeys([str(n.source) for n in step.nodes if n.source])
-    return f"{step.kernel.kind:<18} {names}  # {', '.join(lines)}"
+        """A line for each kernel: what it computes, bytes, flops, its share of the time, lines."""
+        return report.describe(self.plan, self.nanoseconds)
 
 
 def _expected(node: Node):

@@ -57,6 +57,13 @@ def scalar_constant(node: Node):
     return array.reshape(-1)[0].item() if array.size == 1 else None
 
 
+def is_zero(node: Node) -> bool:
+    """Whether the node is a constant 0, however large."""
+    while node.primitive.name in ("broadcast", "reshape"):
+        node = node.inputs[0]
+    return scalar_constant(node) == 0
+
+
 class Builder:
     """Collects the instructions of one kernel.
 

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facula.engines.native.lowering.expressions import scalar_constant
+from facula.engines.native.lowering.expressions import is_zero
+from facula.engines.native.lowering.window_patterns import at_constants, find_sums
 from facula.graph.node import Node
 from facula.graph.passes import live_nodes
 from facula.graph.primitive import Primitive
 from facula.graph.primitives.indexing import scatter
-from facula.graph.primitives.movement import reshape
+from facula.graph.primitives.movement import reshape, window, window_update
 from facula.graph.primitives.window import window_argmax
 
 
@@ -39,10 +40,14 @@ MAX_POOL_GRAD = Primitive(
 )
 
 
+_STARTING = (scatter, window, window_update)  # nothing is rewritten without one of them
+
+
 def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     """The program with every known pattern replaced."""
-    if not any(n.primitive is scatter for n in nodes):
+    if not any(n.primitive in _STARTING for n in nodes):
         return list(nodes), list(outputs)
+    sums = find_sums(nodes, outputs)
     new: dict[Node, Node] = {}
     made: list[Node] = []
     for node in nodes:
@@ -53,7 +58,10 @@ def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node],
             node, original = copy, node
         else:
             original = node
-        found = _max_pool_grad(node) or _masked_by_relu(node) or [node]
+        if original in sums:
+            found = sums[original].replacement(original, new)
+        else:
+            found = _max_pool_grad(node) or _masked_by_relu(node) or at_constants(node) or [node]
         found[-1].source = node.source
         made.extend(found)
         new[original] = found[-1]
@@ -105,10 +113,3 @@ def _before_reshape(node: Node) -> Node:
     while node.primitive is reshape:
         node = node.inputs[0]
     return node
-
-
-def is_zero(node: Node) -> bool:
-    """Whether the node is a constant 0, however large."""
-    while node.primitive.name in ("broadcast", "reshape"):
-        node = node.inputs[0]
-    return scalar_constant(node) == 0

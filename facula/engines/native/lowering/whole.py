@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from facula.engines.native import structured
 from facula.engines.native.kernel import Lowered
-from facula.engines.native.lowering.patterns import MAX_POOL_GRAD, is_zero
+from facula.engines.native.lowering.expressions import is_zero
+from facula.engines.native.lowering.patterns import MAX_POOL_GRAD
 from facula.graph.node import Node
 
-_STARTS_FROM = frozenset(("scatter", "index_put"))
+_STARTS_FROM = frozenset(("scatter", "index_put", "slice_update", "window_update"))
 
 
 def starts_from_zeros(node: Node) -> bool:

@@ -35,8 +35,13 @@ class Box:
         return (self.sizes, self.strides, self.run, self.steps)
 
 
-def box_kernel(kind: str, key: tuple, element: str, box: Box, pointers: int, places) -> Kernel:
-    """``places(f, pointers)`` gives the addresses of the box's first elements."""
+def box_kernel(
+    kind: str, key: tuple, element: str, box: Box, pointers: int, places, move=None
+) -> Kernel:
+    """``places(f, pointers)`` gives the addresses of the box's first elements.
+
+    ``move`` does something else with a run of them than :func:`copy_steps`.
+    """
     nbytes = ir.align_of(element)
     block = min(box.run, RUN_BYTES // nbytes)
     blocks = -(-box.run // block) if box.run else 0
@@ -52,7 +57,7 @@ def box_kernel(kind: str, key: tuple, element: str, box: Box, pointers: int, pla
         for start, strides, step in zip(places(f, operands), box.strides, box.steps):
             offset = common.affine(f, [*zip(at, strides), (first, step)])
             ends.append(f.at(start, offset, element))
-        copy_steps(f, element, count, ends[0], ends[1], box.steps)
+        (move or copy_steps)(f, element, count, ends[0], ends[1], box.steps)
 
     units = prod(box.sizes) * blocks
     contiguous = box.steps[1] == 1 and box.steps[0] in (0, 1)

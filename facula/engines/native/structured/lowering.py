@@ -15,6 +15,7 @@ from facula.engines.native.structured import (
     scans,
     scatters,
     sorting,
+    window_sums,
     windows,
 )  # fmt: skip
 
@@ -53,6 +54,7 @@ _PLAIN: dict[str, Make] = {
     "window_max": _one_kernel(windows.window_max),
     "window_spread": _one_kernel(windows.window_spread),
     "window_sum": _one_kernel(windows.window_sum),
+    "window_sum_into": window_sums.window_sum_into,
 }
 # These start from operand 0, which the caller may know to be zeros.
 _UPDATES: dict[str, Make] = {

@@ -15,7 +15,7 @@ from facula.engines.native.structured.scatters import fresh
 # Windows that start where operands say -----------------------------------------------------------
 
 
-def _starts(x, params, starts):
+def place_of_window(x, params, starts):
     """``place(f, pointers)``: the number of the window's first element in an array like ``x``.
 
     A window always lies inside: a start that would leave the array is moved, as ``slice`` would.
@@ -38,12 +38,12 @@ def _starts(x, params, starts):
     return place, known
 
 
-def _stepped(x, params) -> list[int]:
+def stepped(x, params) -> list[int]:
     strides = common.broadcast_strides(x.shape, x.shape)
     return [s * step for s, step in zip(strides, params["steps"], strict=True)]
 
 
-def _fits(x, params, starts) -> bool:
+def fits(x, params, starts) -> bool:
     reach = [(size - 1) * step + 1 for size, step in zip(params["sizes"], params["steps"])]
     return all(n >= r for n, r in zip(x.shape, reach, strict=True)) and all(
         s.numel == 1 and s.dtype.category in (dtypes.BOOL, dtypes.INTEGER) for s in starts
@@ -52,11 +52,11 @@ def _fits(x, params, starts) -> bool:
 
 def window(params, specs, out) -> Lowered | None:
     x, *starts = specs
-    if not _fits(x, params, starts):
+    if not fits(x, params, starts):
         return None
-    place, known = _starts(x, params, starts)
+    place, known = place_of_window(x, params, starts)
     plain = common.broadcast_strides(out.shape, out.shape)
-    box, element = Box(out.shape, _stepped(x, params), plain), common.raw(x.dtype)
+    box, element = Box(out.shape, stepped(x, params), plain), common.raw(x.dtype)
 
     def places(f: Function, pointers):
         return f.at(pointers[0], place(f, pointers[1:-1]), element), pointers[-1]
@@ -88,12 +88,12 @@ def _update(x, value, sizes, steps, starts, params_key, place, zeros) -> Lowered
 
 def window_update(params, specs, out, zeros: bool = False) -> Lowered | None:
     x, value, *starts = specs
-    if not _fits(x, params, starts) or not _same(x, value):
+    if not fits(x, params, starts) or not _same(x, value):
         return None
-    place, known = _starts(x, params, starts)
+    place, known = place_of_window(x, params, starts)
     key = (known, params["sizes"], params["steps"])
     sizes = params["sizes"]
-    return _update(x, value, sizes, _stepped(x, params), starts, key, place, zeros)
+    return _update(x, value, sizes, stepped(x, params), starts, key, place, zeros)
 
 
 def slice_update(params, specs, out, zeros: bool = False) -> Lowered | None:

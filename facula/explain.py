@@ -51,10 +51,11 @@ def explain(what: Any, *args: Any, **kwargs: Any) -> str:
 class _Run:
     """One program that ran: the plan, and why it was new if it was."""
 
-    __slots__ = ("new", "plan", "why")
+    __slots__ = ("new", "plan", "sightings", "why")
 
     def __init__(self, plan: Plan):
         self.plan = plan
+        self.sightings = plan.sightings + 1
         self.new = plan.sightings == 0
         self.why = why_new(plan, plans.known()) if self.new else []
 
@@ -98,7 +99,7 @@ def _describe(run: _Run, numbers: dict[int, int], whole: bool) -> list[str]:
     inputs = sum(node.primitive is INPUT for node in plan.nodes)
     head = (
         f"  program {number}: {len(plan.nodes) - inputs} operations, {inputs} inputs, "
-        f"{len(plan.outputs)} results, {plan.engine} engine, seen {plan.sightings} times"
+        f"{len(plan.outputs)} results, {plan.engine} engine, seen {run.sightings} times"
     )
     lines = [head]
     if run.new:

@@ -31,7 +31,9 @@ def test_the_programs_of_a_step():
     assert "operations" in lines[1] and "results" in lines[1] and lines[1].endswith("seen 1 times")
     assert "test_explain.py:" in text
     second = lines.index("second call: 1 program")
-    assert "seen 2 times" in lines[second + 1] and len(lines) == second + 2
+    assert second == 2 or "new" in lines[2]  # kernels stand at the last mention
+    assert "seen 2 times" in lines[second + 1] and len(lines) > second + 2
+    assert all(word in "\n".join(lines[second + 2 :]) for word in ("matmul", "test_explain.py:"))
 
 
 def test_why_a_program_is_new():

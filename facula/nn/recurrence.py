@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from facula import operators as ops
+from facula.operators.operator import operator
 from facula.tensors import Tensor
 
 State = tuple[Tensor, ...]
@@ -106,12 +107,34 @@ def _run(
     if sizes is not None:
         run = _packed_backward if reverse else _packed_forward
         return run(step, ops.split(gates, sizes), state, weights, sizes)
+    if gates.dtype is not weights[1].dtype:  # autocast looks at each operation
+        outputs, *last = _steps(step, gates, state, weights, reverse)
+    else:
+        outputs, *last = _whole(step.__name__, gates, state, weights, reverse)
+    return outputs, tuple(last)
+
+
+def _steps(step: Step, gates: Tensor, state: State, weights: tuple, reverse: bool) -> list[Tensor]:
+    """The outputs of all steps, then the last state."""
     outputs = []
     steps: Any = ops.unbind(gates, 0)
     for gate in reversed(steps) if reverse else steps:
         state = step(gate, state, weights)
         outputs.append(state[0])
-    return ops.stack(outputs[::-1] if reverse else outputs, 0), state
+    return [ops.stack(outputs[::-1] if reverse else outputs, 0), *state]
+
+
+_STEPS: dict[str, Step] = {f.__name__: f for f in (tanh_step, relu_step, lstm_step, gru_step)}
+
+
+@operator(name="Stack")
+def _whole(step: str, gates: Tensor, state: State, weights: tuple, reverse: bool) -> list[Tensor]:
+    """All steps as one operation: recorded at once however long the sequence is.
+
+    The gradient is composed from the steps'; where a program ends between forward and backward it
+    computes the steps again.
+    """
+    return _steps(_STEPS[step], gates, state, weights, reverse)
 
 
 def _packed_forward(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 ALIGNMENT = 64
 
 
@@ -20,19 +22,18 @@ class Temporary:
 
 def arrange(temporaries: Sequence[Temporary]) -> int:
     """Set the offsets; returns the bytes needed in all. The largest are placed first."""
-    placed: list[Temporary] = []
-    size = 0
-    for temporary in sorted(temporaries, key=lambda t: (-t.nbytes, t.first)):
+    ordered = sorted(temporaries, key=lambda t: (-t.nbytes, t.first))
+    first, last = (np.array([getattr(t, name) for t in ordered]) for name in ("first", "last"))
+    start = np.zeros(len(ordered), np.int64)
+    end = np.zeros(len(ordered), np.int64)
+    for i, temporary in enumerate(ordered):
+        # in arrays: unrolled programs have thousands, and each is compared with all before
+        together = np.flatnonzero((first[:i] <= temporary.last) & (last[:i] >= temporary.first))
         at = 0
-        for other in sorted(_together(temporary, placed), key=lambda t: t.offset):
-            if at + temporary.nbytes <= other.offset:
+        for other in together[np.argsort(start[together], kind="stable")].tolist():
+            if at + temporary.nbytes <= start[other]:
                 break
-            at = max(at, other.offset + other.nbytes)
+            at = max(at, int(end[other]))
         temporary.offset = at
-        size = max(size, at + temporary.nbytes)
-        placed.append(temporary)
-    return size
-
-
-def _together(temporary: Temporary, placed: Sequence[Temporary]) -> list[Temporary]:
-    return [p for p in placed if p.first <= temporary.last and temporary.first <= p.last]
+        start[i], end[i] = at, at + temporary.nbytes
+    return int(end.max(initial=0))

@@ -11,7 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from facula.engines.native.lowering.expressions import is_zero
-from facula.engines.native.lowering.window_patterns import at_constants, find_sums
+from facula.engines.native.lowering.window_patterns import (
+    at_constants,
+    find_slices,
+    find_sums,
+)
 from facula.graph.node import Node
 from facula.graph.passes import live_nodes
 from facula.graph.primitive import Primitive
@@ -47,7 +51,7 @@ def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node],
     """The program with every known pattern replaced."""
     if not any(n.primitive in _STARTING for n in nodes):
         return list(nodes), list(outputs)
-    sums = find_sums(nodes, outputs)
+    sums, slices = find_sums(nodes, outputs), find_slices(nodes)
     new: dict[Node, Node] = {}
     made: list[Node] = []
     for node in nodes:
@@ -60,8 +64,10 @@ def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node],
             original = node
         if original in sums:
             found = sums[original].replacement(original, new)
+        elif original in slices:
+            found = at_constants(node) or [node]
         else:
-            found = _max_pool_grad(node) or _masked_by_relu(node) or at_constants(node) or [node]
+            found = _max_pool_grad(node) or _masked_by_relu(node) or [node]
         found[-1].source = node.source
         made.extend(found)
         new[original] = found[-1]

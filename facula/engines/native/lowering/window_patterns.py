@@ -19,6 +19,7 @@ from facula.graph.primitive import Primitive
 from facula.graph.primitives.elementwise import add
 from facula.graph.primitives.movement import concat, slice_, window, window_update
 
+_MOST = 8  # slices of one array: each place is code of its own, which a long sequence must not be
 _FEWEST = 2  # a single value put into zeros is better left to the loop that adds it
 
 
@@ -45,10 +46,15 @@ WINDOW_SUM = Primitive(
 )
 
 
+def find_slices(nodes: Sequence[Node]) -> set[Node]:
+    """The windows that are better read as slices: of arrays that are cut into a few parts."""
+    windows = [n for n in nodes if n.primitive is window]
+    count = Counter([n.inputs[0] for n in windows])
+    return {n for n in windows if count[n.inputs[0]] <= _MOST}
+
+
 def at_constants(node: Node) -> list[Node] | None:
     """The slice that replaces a window whose starts are constants."""
-    if node.primitive is not window:
-        return None
     starts = [scalar_constant(n) for n in node.inputs[1:]]
     if any(s is None for s in starts):
         return None

@@ -56,6 +56,21 @@ def constant(type_: str, value) -> Value:
     return Value(type_, text if element == type_ else f"splat ({element} {text})")
 
 
+def mask(lanes: Sequence[bool]) -> Value:
+    """A constant mask."""
+    if len(lanes) == 1:
+        return constant("i1", lanes[0])
+    bits = ", ".join(["i1 true" if lane else "i1 false" for lane in lanes])
+    return Value(vector("i1", len(lanes)), f"<{bits}>")
+
+
+def _only_lane(mask: Value) -> int | None:
+    """The lane of a constant mask that holds alone."""
+    lanes = mask.name[1:-1].split(",") if mask.name[0] == "<" else []
+    found = [i for i, lane in enumerate(lanes) if lane.endswith("true")]
+    return found[0] if len(found) == 1 else None
+
+
 def _constant_text(element: str, value) -> str:
     if element == "i1":
         return "true" if value else "false"
@@ -293,6 +308,13 @@ class Function:
         return self.call(name, type_, pointer, align, mask, self.typed(other, type_))
 
     def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
+        """Store the lanes where ``mask`` holds."""
+        lane = _only_lane(mask)
+        if lane is not None:
+            # LLVM 20 stores the whole lane that a value was truncated from (LLVM issue 179489).
+            place = self.at(pointer, lane, element_of(value.type))
+            self.store(self.extract(value, lane), place)
+            return
         align = constant("i32", align_of(element_of(value.type)))
         name = f"llvm.masked.store.{mangled(value.type)}.p0"
         self.declared.setdefault(

@@ -373,10 +373,10 @@ class Writer:
     def _tail(self, at: Value | int, size: int) -> Value | None:
         if self.division.lanes == 1:
             return None
-        left = self.f.typed(
-            self.f.op("sub", size, at) if isinstance(at, Value) else size - at, "i64"
-        )
         lanes = self.division.lanes
+        if isinstance(at, int):
+            return ir.mask([at + lane < size for lane in range(lanes)])
+        left = self.f.op("sub", size, at)
         return self.f.compare("icmp slt", self.f.lane_numbers(lanes), self.f.splat(left, lanes))
 
     def _row(self, scope: Scope) -> None:

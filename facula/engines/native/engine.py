@@ -63,6 +63,7 @@ class NativeEngine:
             segments = split(nodes, outputs, refused)
             whole = len(segments) == 1 and set(segments[0].outputs) == set(outputs)
             whole = whole and len(segments[0].outputs) == len(outputs)
+            whole = whole and not any(n.spec.weak and n.spec.dtype.is_complex for n in inputs)
             if whole:  # in the program's own order nothing needs to be rearranged
                 segments[0].inputs, segments[0].outputs = inputs, list(outputs)
             try:

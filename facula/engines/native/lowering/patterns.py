@@ -84,6 +84,8 @@ def _max_pool_grad(node: Node) -> list[Node] | None:
     if argmax.primitive is not window_argmax or not is_zero(zeros):
         return None
     x, params = argmax.inputs[0], argmax.params
+    if x.spec.numel == 0:
+        return None
     plane = 1
     for n in x.spec.shape[x.spec.ndim - len(params["out"]) :]:
         plane *= n

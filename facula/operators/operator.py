@@ -44,8 +44,8 @@ class Call:
 
     __slots__ = (
         "edge_order", "entry", "frees", "in_specs", "input_count", "layouts", "make_node", "name",
-        "node_class", "number", "once", "operator", "out_specs", "output_count", "pick", "rebuild",
-        "saves", "saves_outputs", "single", "template", "wanted",
+        "node_class", "number", "once", "operator", "out_specs", "output_count", "pick", "pulled",
+        "rebuild", "saves", "saves_outputs", "single", "template", "wanted",
     )  # fmt: skip
     _numbers = count()
 
@@ -59,6 +59,7 @@ class Call:
         self.wanted = wanted  # operands that need a gradient
         self.number = next(Call._numbers)
         self.entry: Entry | None = None
+        self.pulled: dict = {}  # its derivative as blocks, by the specs of the gradients given
         self.name = None
         self.node_class = None
         # of views, by those of their source; numbers in the arguments would make them differ
@@ -66,6 +67,12 @@ class Call:
 
     def pull_back(self, node, gs, saved):
         """Gradients of the operands from those of the outputs."""
+        if self.entry is not None and modes.trace is not None and not modes.grad:
+            return pullback.inlined(self, gs, saved)
+        return self.derive(gs, saved)
+
+    def derive(self, gs, saved):
+        """What :meth:`pull_back` gives, from the operator's rule."""
         found = pullback.gradients(self, zero_grads(gs, self.out_specs), saved)
         return fitted(found, self.in_specs)
 

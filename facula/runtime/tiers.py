@@ -6,8 +6,9 @@ a compiler; seen again, or large, it is compiled.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 
 from facula.base.flags import flags
@@ -17,7 +18,30 @@ from facula.graph.node import Node
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
 _REFERENCE, _NATIVE = "reference", "native"
-_known = {"native": True}
+
+
+class _State:
+    """What is known about the native engine, and whether everything is compiled for it."""
+
+    native_works = True
+    at_once = False
+
+
+_state = _State()
+
+
+@contextlib.contextmanager
+def compiling_at_once() -> Iterator[None]:
+    """Within it a program is compiled when it is first seen.
+
+    Engines round differently in the last bits: a run that is interrupted and resumed gives the
+    same bits only if every program is computed by the same engine in both.
+    """
+    before, _state.at_once = _state.at_once, True
+    try:
+        yield
+    finally:
+        _state.at_once = before
 
 
 def engine_for(nodes: Sequence[Node], sightings: int) -> Engine:
@@ -32,19 +56,19 @@ def should_recompile(used: str, sightings: int) -> bool:
 
 def _choose(nodes: Sequence[Node], sightings: int) -> str:
     best = _best()
-    if best == _REFERENCE or flags.engine:
+    if best == _REFERENCE or flags.engine or _state.at_once:
         return best
     return best if sightings > 1 or work(nodes) > LARGE else _REFERENCE
 
 
 def _best() -> str:
     """The fastest engine that can be used; says once why it is not the native one."""
-    if flags.engine == _REFERENCE or not _known["native"]:
+    if flags.engine == _REFERENCE or not _state.native_works:
         return _REFERENCE
     try:
         engine(_NATIVE)
     except Unavailable as reason:
-        _known["native"] = False
+        _state.native_works = False
         warnings.warn(f"facula computes with NumPy, which is slower: {reason}", stacklevel=2)
         return _REFERENCE
     return _NATIVE

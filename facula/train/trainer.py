@@ -8,6 +8,7 @@ from typing import Any
 from facula import nn, tensors
 from facula.autograd import no_grad
 from facula.optim import Optimizer
+from facula.runtime.tiers import compiling_at_once
 from facula.tensors import Tensor
 from facula.train.callbacks import Callback
 from facula.train.metrics import Figures, Meter
@@ -60,6 +61,10 @@ class Trainer:
 
     def fit(self, train: DataLoader, test: DataLoader, epochs: int) -> list[EpochRecord]:
         """Trains until `epochs` epochs are complete, counting those before a resume."""
+        with compiling_at_once():  # so that a resumed run ends with the same bits
+            return self._fit(train, test, epochs)
+
+    def _fit(self, train: DataLoader, test: DataLoader, epochs: int) -> list[EpochRecord]:
         while self.epoch < epochs:
             started = time.perf_counter()
             for callback in self.callbacks:

@@ -5,7 +5,17 @@ import warnings
 import pytest
 
 import facula as torch
+from facula.base.flags import flags
 from facula.utils.checkpoint import CheckpointError, checkpoint, checkpoint_sequential
+
+
+@pytest.fixture(autouse=True, params=["reference", "native"])
+def engine(request, monkeypatch):
+    """Runs are compared with each other: in float64, as engines differ in float32's last bits."""
+    monkeypatch.setattr(flags, "engine", request.param)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def weights():

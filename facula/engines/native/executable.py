@@ -15,6 +15,7 @@ from facula.engines.native.executor import STATUS_SLOT, Executor, Step
 from facula.engines.native.kernel import BAD_INDEX
 from facula.engines.native.lowering.memory import ALIGNMENT
 from facula.engines.native.lowering.plan import Plan
+from facula.engines.native.shelf import Shelf
 from facula.graph.node import INPUT, Node
 
 _running = Lock()  # plans share one arena
@@ -62,14 +63,13 @@ class NativeSegment:
             steps, table, [_expected(n) for n in plan.inputs], [_expected(n) for n in plan.outputs]
         )
         self.shapes = [(n.spec.shape, np.dtype(n.spec.dtype.numpy.char)) for n in plan.outputs]
-        self.kept: list[Any] = [None] * len(self.shapes)  # None never counts as free
-        self.spare: list[Any] = [None] * len(self.shapes)
+        self.shelf = Shelf(self.shapes)
         self.donors = plan.donors
         self.nanoseconds: np.ndarray | None = None
 
     def run(self, buffers: Any) -> list[Any]:
         outputs: list[Any] = [None] * len(self.shapes)
-        self._fill(outputs)
+        self.shelf.fill(outputs)
         with _running:
             bad = self.executor.run(buffers, outputs)
         if bad:
@@ -86,11 +86,12 @@ class NativeSegment:
         outputs: list[Any] = [None] * len(self.shapes)
         counts = [*map(getrefcount, buffers)]
         for i, o in dying:
-            if counts[i] == _DYING or self._held_here(counts[i], buffers[i], o):
+            mine = counts[i] == _DYING + 1 and self.shelf.lets_go(buffers[i], o)
+            if mine or counts[i] == _DYING:
                 array = buffers[i]
                 if array.base is None and array.dtype is self.shapes[o][1] and array.flags.carray:
                     outputs[o] = array
-        self._fill(outputs)
+        self.shelf.fill(outputs)
         bad: list[int] = []
         try:
             with _running:
@@ -103,28 +104,6 @@ class NativeSegment:
                 results.extend(outputs)
         if bad[0]:
             self._complain(bad[0])
-
-    def _held_here(self, count: int, array: np.ndarray, o: int) -> bool:
-        """Whether the one holder too many is this plan's own list of kept arrays, which lets go."""
-        if count != _DYING + 1 or not (array is self.kept[o] or array is self.spare[o]):
-            return False
-        self.kept[o] = self.spare[o] = None
-        return True
-
-    def _fill(self, outputs: list[Any]) -> None:
-        """An array for each result that has none: one of an earlier run if it is free, or new."""
-        kept, spare = self.kept, self.spare
-        for i, given in enumerate(outputs):
-            if given is not None:
-                continue
-            array = kept[i]
-            if getrefcount(array) > _FREE:
-                other = spare[i]
-                if getrefcount(other) > _FREE:
-                    other = np.empty(*self.shapes[i])
-                kept[i], spare[i] = other, array
-                array = other
-            outputs[i] = array
 
     def _complain(self, step: int) -> None:
         code, index, size = self.executor.status.tolist()
@@ -151,13 +130,6 @@ def _expected(node: Node):
     return node.spec.dtype.numpy, node.spec.numel
 
 
-def _count_free() -> int:
-    """References to an array that only a list holds, as ``_fill`` sees them."""
-    kept = [np.empty(0)]
-    array = kept[0]
-    return getrefcount(array)
-
-
 def _count_dying() -> int:
     """References to an array that a list and one more place hold, as ``run_over`` sees them."""
     elsewhere = np.empty(0)
@@ -165,5 +137,4 @@ def _count_dying() -> int:
     return count
 
 
-_FREE = _count_free()
 _DYING = _count_dying()

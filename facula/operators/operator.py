@@ -163,6 +163,22 @@ def _unpack(result):
     return list(result), type(result)
 
 
+def _result(call, value, values, tensors):
+    """The tensor of a call's only result: what wrap() does, with the node of the call."""
+    tensor = _new(classes.tensor)
+    tensor._value = value
+    tensor._alias = None
+    if call.node_class is None:
+        tensor._node = None
+    else:
+        if call.saves_outputs:
+            values.append(value)
+        tensor._node = call.make_node(call, values, tensors)
+    tensor._nr = 0
+    tensor._grad = None
+    return tensor
+
+
 class Operator:
     """See the module's text. Made by the decorator :func:`operator`."""
 
@@ -224,19 +240,7 @@ class Operator:
         call, values, tensors = self.find(self, args)
         if not call.single:
             return self._several(call, values, tensors)
-        value = recorder.record_one(call.entry, values)
-        tensor = _new(classes.tensor)  # what wrap() does
-        tensor._value = value
-        tensor._alias = None
-        if call.node_class is None:
-            tensor._node = None
-        else:
-            if call.saves_outputs:
-                values.append(value)
-            tensor._node = call.make_node(call, values, tensors)
-        tensor._nr = 0
-        tensor._grad = None
-        return tensor
+        return _result(call, recorder.record_one(call.entry, values), values, tensors)
 
     def _several(self, call, values, tensors):
         results = recorder.record(call.entry, values)
@@ -251,14 +255,15 @@ class Operator:
         """A view operator: its results share the storage of its first operand."""
         alias = getattr(args[0], "_alias", None)
         shared = alias is not None and alias.storage.array is not None
-        call, values, tensors = (
-            lookup.general(self, args, False) if shared else self.find(self, args)
-        )
         if shared:  # nothing is read until the view's value is needed
+            call, values, tensors = lookup.general(self, args, False)
             results = [Value(spec) for spec in call.entry.specs]
-        elif call.single:
-            results = [recorder.record_one(call.entry, values)]
         else:
+            call, values, tensors = self.find(self, args)
+            if call.single:
+                value = recorder.record_one(call.entry, values)
+                out = _result(call, value, values, tensors)
+                return views.attach(out, tensors[0], self, args, None, call.layouts)
             results = recorder.record(call.entry, values)
         outputs = _wrapped(call, values, tensors, results)
         source, known = tensors[0], call.layouts

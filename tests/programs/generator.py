@@ -213,6 +213,8 @@ class Generator:
             known = all(n in self.strided for n in shared)
         else:
             known = value.numel() > 0 and value.stride() == plain_strides(value.shape)
+            if "autograd.grad" in line.text:  # stack's gradients are parts of one in PyTorch
+                known = known and value.storage_offset() == 0
         if known:
             self.strided.add(name)
         else:

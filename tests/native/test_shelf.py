@@ -57,3 +57,24 @@ def test_a_plan_whose_memory_was_taken_runs_on():
     run.shelf.clear()
     assert (run.run([2 * x])[0] == -2).all()
     assert (held[0] == -1).all()
+
+
+def test_temporaries_move_when_a_plan_needs_more_of_them():
+    def deep(rows):
+        x = input_node(spec((rows, ROW), dtypes.float32))
+        a = apply(TABLE["exp"], (x,), {})
+        total = apply(TABLE["sum"], (a,), {"axes": (0, 1)})
+        y = apply(TABLE["div"], (a, total), {})
+        z = apply(TABLE["cumsum"], (y,), {"axis": 0})
+        return engine("native").compile([x, a, total, y, z], [z])
+
+    def check(run, rows):
+        found = run.run([np.ones((rows, ROW), np.float32)])[0]
+        np.testing.assert_allclose(found[-1], 1 / ROW, 1e-4)
+
+    small = deep(1)
+    check(small, 1)
+    assert small.plan.arena > 0
+    for rows in (3, 9):
+        check(deep(rows), rows)
+        check(small, 1)

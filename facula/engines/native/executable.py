@@ -25,12 +25,13 @@ class _Arena:
     """Memory for the temporaries of every plan: none of them outlives a run."""
 
     def __init__(self):
-        self.memory = np.empty(0, np.uint8)
+        self.reserve(0)
 
-    def reserve(self, nbytes: int) -> np.ndarray:
-        if self.memory.nbytes < nbytes + ALIGNMENT:
-            self.memory = np.empty(nbytes + nbytes // 4 + ALIGNMENT, np.uint8)
-        return self.memory
+    def reserve(self, nbytes: int) -> None:
+        """Make it large enough; nothing may run meanwhile."""
+        self.memory = np.empty(nbytes + nbytes // 4 + ALIGNMENT, np.uint8)
+        self.size = self.memory.nbytes - ALIGNMENT
+        self.start = -(-self.memory.ctypes.data // ALIGNMENT) * ALIGNMENT
 
 
 _arena = _Arena()
@@ -41,7 +42,10 @@ class NativeSegment:
 
     def __init__(self, plan: Plan):
         self.plan = plan
-        self.arena = _arena.reserve(plan.arena)
+        with _running:
+            if _arena.size < plan.arena:
+                _arena.reserve(plan.arena)
+        self.arena = 0  # where it began when the plan last ran
         self.constants = plan.constants
         given = len(plan.inputs) + len(plan.outputs)
         slots = {plan.status: STATUS_SLOT}
@@ -49,9 +53,7 @@ class NativeSegment:
             {s: s if s < plan.status else s - 1 for s in range(plan.slots) if s != plan.status}
         )
         table = [0] * (plan.slots - 1 - given)
-        start = -(-self.arena.ctypes.data // ALIGNMENT) * ALIGNMENT
-        for slot, temporary in plan.temporaries.items():
-            table[slots[slot] - given] = start + temporary.offset
+        self.places = {slots[slot]: t.offset for slot, t in plan.temporaries.items()}
         for slot, array in plan.constants.items():
             table[slots[slot] - given] = array.ctypes.data
         addresses = jit.load([step.kernel for step in plan.steps])
@@ -71,6 +73,8 @@ class NativeSegment:
         outputs: list[Any] = [None] * len(self.shapes)
         self.shelf.fill(outputs)
         with _running:
+            if self.arena != _arena.start:
+                self._move()
             bad = self.executor.run(buffers, outputs)
         if bad:
             self._complain(bad)
@@ -95,6 +99,8 @@ class NativeSegment:
         bad: list[int] = []
         try:
             with _running:
+                if self.arena != _arena.start:
+                    self._move()
                 # In one step for the interpreter, so that it is known whether the plan has run.
                 bad.extend(map(self.executor.call, (buffers,), (outputs,)))
                 if bad[0] < 0:
@@ -104,6 +110,12 @@ class NativeSegment:
                 results.extend(outputs)
         if bad[0]:
             self._complain(bad[0])
+
+    def _move(self) -> None:
+        """Put the temporaries where the arena is now: it is replaced when a plan needs more."""
+        self.arena = _arena.start
+        for slot, offset in self.places.items():
+            self.executor.table[slot] = self.arena + offset
 
     def _complain(self, step: int) -> None:
         code, index, size = self.executor.status.tolist()

@@ -140,7 +140,17 @@ def mul(input: Operand, other: Operand):
     return _scaled_once(p.mul, input, other, number)
 
 
-tools.add = lambda a, b: _add(a, b, None)
+def _add_gradients(a, b):
+    """``a + b``; in the trace of a backward pass, which adds a lot, with nothing to find out."""
+    trace = modes.trace
+    if trace is not None and not modes.grad:
+        x, y = a._value, b._value
+        if x.spec is y.spec and not x.spec.weak:
+            return kit.bind(p.add, a, b)
+    return _add(a, b, None)
+
+
+tools.add = _add_gradients
 
 
 def _div_other(g, other, out):

@@ -35,7 +35,10 @@ class Plan:
         self.sightings += 1
         if self.executable is None or tiers.should_recompile(self.engine, self.sightings):
             self.compile()
-        return self.executable.run(buffers)
+        executable = self.executable
+        if self.sightings == 1 and tiers.should_recompile(self.engine, 2):
+            self.executable = None  # most programs that are interpreted never come again
+        return executable.run(buffers)
 
     def run_over(self, buffers: list[Any], dying, results: list[Any]) -> None:
         """As :meth:`run`, but inputs that nobody else needs may be written over."""

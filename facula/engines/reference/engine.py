@@ -17,26 +17,21 @@ class Interpreter:
 
     def __init__(self, nodes: Sequence[Node], outputs: Sequence[Node]):
         slot = {node: i for i, node in enumerate(nodes)}
-        last_use: dict[int, int] = {}
-        for i, node in enumerate(nodes):
-            for n in node.inputs:
-                last_use[slot[n]] = i
-        kept = {slot[n] for n in outputs}
-        dying: dict[int, list[int]] = {}
-        for s, i in last_use.items():
-            if s not in kept:
-                dying.setdefault(i, []).append(s)
         self.size = len(nodes)
         self.outputs = [slot[n] for n in outputs]
         self.steps = []
-        for i, node in enumerate(nodes):
+        needed = set(self.outputs)  # by later steps: what a step is the last to read dies after it
+        for node in reversed(nodes):
             if node.primitive is INPUT:
                 continue
+            arguments = [slot[n] for n in node.inputs]
+            dying = [s for s in arguments if s not in needed]
+            needed.update(arguments)
             round16 = getattr(node.spec, "dtype", None) is dtypes.bfloat16
-            arguments = tuple([slot[n] for n in node.inputs])
             self.steps.append(
-                (node.primitive.reference, node.params, arguments, i, dying.get(i, ()), round16)
+                (node.primitive.reference, node.params, arguments, slot[node], dying, round16)
             )
+        self.steps.reverse()
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         values: list[Any] = list(buffers)

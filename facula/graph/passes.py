@@ -25,19 +25,20 @@ class Flattener:
     def inline(self, block: Block, arguments: Sequence[Node], source=None) -> list[Node]:
         """Append the block's nodes with its inputs replaced; returns its outputs."""
         table = dict(zip(block.inputs, arguments, strict=True))
+        seen, append = self._seen, self.nodes.append
         for node in block.nodes:
-            table[node] = self._merged(node, tuple([table[n] for n in node.inputs]), source)
+            inputs = tuple([table[n] for n in node.inputs])
+            params = node.params
+            key: tuple = (node.primitive, inputs)
+            if params:
+                key = (*key, *params.items())
+            found = seen.get(key)
+            if found is None:
+                found = seen[key] = Node(node.primitive, inputs, params, node.spec)
+                found.source = source
+                append(found)
+            table[node] = found
         return [table[n] for n in block.outputs]
-
-    def _merged(self, node: Node, inputs: tuple[Node, ...], source) -> Node:
-        key = (node.primitive, inputs, tuple(node.params.items()))
-        found = self._seen.get(key)
-        if found is None:
-            found = Node(node.primitive, inputs, node.params, node.spec)
-            found.source = source
-            self._seen[key] = found
-            self.nodes.append(found)
-        return found
 
 
 def live_nodes(nodes: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:

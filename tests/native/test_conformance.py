@@ -307,6 +307,21 @@ def test_bad_indices_are_refused_and_forgotten(name, bad):
     np.testing.assert_allclose(plan.run(program.arrays)[0], wanted[0], 1e-6)
 
 
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [((300_001,), (0,)), ((2, 70_000), (1,)), ((70_001, 3), (0,)), ((90, 2, 1500), (0, 2))],
+)
+@pytest.mark.parametrize("own", [dtypes.float32, dtypes.bfloat16], ids=repr)
+def test_long_sums_stay_exact(shape, axes, own):
+    program = Program(9)
+    number = 2.71875 if own is dtypes.bfloat16 else np.float32(np.e)  # rounds the same way always
+    x = program.given(np.full(shape, number, np.float32), own)
+    nodes = [*program.inputs, program.add("sum", x, axes=axes)]
+    (got,) = engine("native").compile(nodes, nodes[-1:]).run(program.arrays)
+    want = program.arrays[0].astype(np.float64).sum(axes)
+    np.testing.assert_allclose(got, want, {"float32": 4e-6, "bfloat16": 2.0**-8}[own.name])
+
+
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="fences need mprotect")
 def test_no_kernel_leaves_its_buffers():
     chosen = "structured_fused and (float32 or cast) or elementwise_fused and int16 or sizes"

@@ -18,7 +18,7 @@ from facula.engines.native.kernel import Kernel
 from facula.engines.native.lowering.expressions import parse_constant
 from facula.engines.native.lowering.forms import Form
 from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
-from facula.engines.native.lowering.reductions import Accumulator
+from facula.engines.native.lowering.reductions import Accumulator, part
 
 BLOCK = 8192  # elements that one unit of work covers, about
 UNROLL = 4  # accumulators of a reduction: additions wait for each other otherwise
@@ -424,19 +424,37 @@ class Writer:
         step = lanes * UNROLL
         rounds = size // step if accumulators else 0
         dims = scope.dims | {dim}
-        if rounds:
-            with self.f.loop(0, rounds * step, step) as at:
+
+        def several(start, stop) -> None:
+            with self.f.loop(start, stop, step) as at:
                 for i in range(UNROLL):
                     self.e.counters[dim] = self.f.add(at, i * lanes)
                     body(Scope(scope, dims), i)
-        if rounds * step == size:
-            return
-        if self.division.inner_lane:
+
+        if rounds:
+            self._in_parts(rounds * step, part(rounds) * step, several, accumulators)
+        if rounds * step < size and self.division.inner_lane:
             self._rest(rounds * step, size, scope, dim, body)
-        else:
+        elif rounds * step < size:
             with self.f.loop(rounds * step, size) as at:
                 self.e.counters[dim] = at
                 body(Scope(scope, dims), 0)
+        if dim > self.program.outer:
+            for accumulator in accumulators:
+                accumulator.carry()
+
+    def _in_parts(self, stop: int, part: int, several: Callable, accumulators) -> None:
+        """A loop from 0 to ``stop`` that carries partial sums over after each part."""
+        if stop <= part or not any(a.totals for a in accumulators):
+            several(0, stop)
+            return
+        whole = stop - stop % part
+        with self.f.loop(0, whole, part) as start:
+            several(start, self.f.add(start, part))
+            for accumulator in accumulators:
+                accumulator.carry()
+        if whole < stop:
+            several(whole, stop)
 
     def _rest(self, start: int, size: int, scope: Scope, dim: int, body: Callable) -> None:
         lanes = self.division.lanes

@@ -9,6 +9,8 @@ from facula.base.dtypes import BOOL, FLOAT, INTEGER
 from facula.engines.native import ir, scalars
 from facula.engines.native.ir import Value
 
+LONGEST = 128  # additions to a partial sum; then it is carried to another: rounding stays small
+_SHORTEST = 16  # from this many on it is also carried at the end of a loop inside others
 _COMBINE = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
 
 
@@ -27,6 +29,14 @@ def neutral(kind: str, dtype):
 def accumulated(dtype):
     """The dtype sums of ``dtype`` are kept in: 16-bit floats are rounded once, at the end."""
     return dtypes.float32 if dtype.category == FLOAT and dtype.itemsize == 2 else dtype
+
+
+def part(rounds: int) -> int:
+    """After how many of so many additions partial sums are carried: about as many parts."""
+    found = LONGEST
+    while found * found < rounds:
+        found *= 2
+    return found
 
 
 class Accumulator:
@@ -50,6 +60,11 @@ class Accumulator:
         step = (division.lanes if division.inner_lane else 1) * writer.unroll
         count = writer.unroll if size >= step else 1
         self.slots = [self.f.variable(self.type, start) for _ in range(count)]
+        self.totals: list[Value] = []
+        nested = len(writer.program.sizes) - writer.program.outer > 1
+        long = size // step >= (_SHORTEST if nested else LONGEST)
+        if long and self.kind == "sum" and self.kept.category == FLOAT:
+            self.totals = [self.f.variable(self.type, start) for _ in range(count)]
 
     def _combine(self, a: Value, b: Value) -> Value:
         types = [self.kept, self.kept]
@@ -66,9 +81,17 @@ class Accumulator:
         slot = self.slots[which]
         self.f.set(slot, self._combine(self.f.get(self.type, slot), value))
 
+    def carry(self) -> None:
+        """Add the partial sums to the totals and begin new ones."""
+        for total, slot in zip(self.totals, self.slots, strict=False):
+            sum_ = self._combine(self.f.get(self.type, total), self.f.get(self.type, slot))
+            self.f.set(total, sum_)
+            self.f.set(slot, ir.constant(self.type, neutral(self.kind, self.dtype)))
+
     def finish(self) -> Value:
         """The result: the partial ones together, and the lanes of a row."""
-        values = [self.f.get(self.type, slot) for slot in self.slots]
+        self.carry()
+        values = [self.f.get(self.type, slot) for slot in self.totals or self.slots]
         while len(values) > 1:
             values = [self._combine(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
         (value,) = values

@@ -57,7 +57,9 @@ def _tensor_types() -> set[type]:
 def all_tensors() -> list[TensorBase]:
     """All tensors that are alive, sparse ones left out (they consist of dense ones)."""
     types = _tensor_types()
-    return [x for x in gc.get_objects() if type(x) in types and hasattr(x, "_value")]
+    found = [x for x in gc.get_objects() if type(x) in types]
+    # One whose value is a node belongs to a trace that somebody still holds.
+    return [x for x in found if getattr(x, "_value", None).__class__ is Value]
 
 
 class World:

@@ -123,6 +123,8 @@ def _infer_input_grad(specs, params):
 
 def _conv_input_grad(params, g, w):
     """Multiply back to columns, then add each kernel position's plane into place."""
+    if any(low < 0 or high < 0 for low, high in params["padding"]):
+        return _uncut(params, g, w)
     out_channels, *out_sizes = g.shape[1:]
     groups = params["groups"]
     sizes = params["shape"][2:]
@@ -135,6 +137,19 @@ def _conv_input_grad(params, g, w):
     out = add(params, weight, g, w.shape[2:], padded)
     inner = [slice(low, low + n) for n, (low, _) in zip(sizes, params["padding"], strict=True)]
     return out[_spatial(inner)]
+
+
+def _uncut(params, g, w):
+    """Where negative padding cut elements off, their gradient is zero."""
+    cut = [(max(0, -low), max(0, -high)) for low, high in params["padding"]]
+    sizes = params["shape"][2:]
+    kept = [n - low - high for n, (low, high) in zip(sizes, cut, strict=True)]
+    padding = tuple([(max(0, low), max(0, high)) for low, high in params["padding"]])
+    shape = (*params["shape"][:2], *kept)
+    inner = _conv_input_grad({**params, "shape": shape, "padding": padding}, g, w)
+    out = np.zeros(params["shape"], inner.dtype)
+    out[_spatial([slice(low, low + n) for n, (low, _) in zip(kept, cut, strict=True)])] = inner
+    return out
 
 
 def _add_planes(params, weight, g, kernel, padded):

@@ -1,4 +1,4 @@
-"""The gradients of convolution are its adjoints: <conv(x, w), g> is the same seen from each side."""
+"""The gradients of convolution are its adjoints: the same product seen from each side."""
 
 import numpy as np
 import pytest

@@ -200,37 +200,23 @@ def trace(input):
     return diagonal(input).sum()
 
 
+_FUNCTIONS = [
+    "tile",
+    "flip",
+    "fliplr",
+    "flipud",
+    "roll",
+    "rot90",
+    "tril",
+    "triu",
+    "diag_embed",
+    "diag",
+    "trace",
+    "diagflat",
+]  # methods too
+
 NAMESPACES = {
-    "torch": [
-        "tile",
-        "flip",
-        "fliplr",
-        "flipud",
-        "roll",
-        "rot90",
-        "tril",
-        "triu",
-        "diag_embed",
-        "diag",
-        "trace",
-        "diagflat",
-    ],
-    "method": [
-        "tile",
-        "flip",
-        "fliplr",
-        "flipud",
-        "roll",
-        "rot90",
-        "tril",
-        "triu",
-        "diag_embed",
-        "diag",
-        "trace",
-        "diagflat",
-    ],
-    "inplace": [
-        "tril",
-        "triu",
-    ],
+    "torch": _FUNCTIONS,
+    "method": _FUNCTIONS,
+    "inplace": ["tril", "triu"],
 }

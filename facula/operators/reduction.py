@@ -363,31 +363,21 @@ def any(input, dim=None, keepdim=False):
     return _any(input, dim, keepdim)
 
 
+_FUNCTIONS = [
+    "sum",
+    "mean",
+    "amax",
+    "amin",
+    "aminmax",
+    "max",
+    "min",
+    "argmax",
+    "argmin",
+    "all",
+    "any",
+]  # methods too
+
 NAMESPACES = {
-    "torch": [
-        "sum",
-        "mean",
-        "amax",
-        "amin",
-        "aminmax",
-        "max",
-        "min",
-        "argmax",
-        "argmin",
-        "all",
-        "any",
-    ],
-    "method": [
-        "sum",
-        "mean",
-        "amax",
-        "amin",
-        "aminmax",
-        "max",
-        "min",
-        "argmax",
-        "argmin",
-        "all",
-        "any",
-    ],
+    "torch": _FUNCTIONS,
+    "method": _FUNCTIONS,
 }

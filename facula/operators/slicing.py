@@ -210,29 +210,20 @@ dsplit = _split_along(
     lambda ndim: 2,
 )
 
+_FUNCTIONS = [
+    "narrow",
+    "select",
+    "unbind",
+    "split",
+    "chunk",
+    "tensor_split",
+    "split_with_sizes",
+    "hsplit",
+    "vsplit",
+    "dsplit",
+]  # methods too
+
 NAMESPACES = {
-    "torch": [
-        "narrow",
-        "select",
-        "unbind",
-        "split",
-        "chunk",
-        "tensor_split",
-        "split_with_sizes",
-        "hsplit",
-        "vsplit",
-        "dsplit",
-    ],
-    "method": [
-        "narrow",
-        "select",
-        "unbind",
-        "split",
-        "chunk",
-        "tensor_split",
-        "split_with_sizes",
-        "hsplit",
-        "vsplit",
-        "dsplit",
-    ],
+    "torch": _FUNCTIONS,
+    "method": _FUNCTIONS,
 }

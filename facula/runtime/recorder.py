@@ -20,7 +20,7 @@ import numpy as np
 
 from facula.base.flags import flags
 from facula.graph.node import Block
-from facula.graph.spec import WEAK, Spec
+from facula.graph.spec import WEAK
 from facula.runtime import plans
 from facula.runtime.source import Lines, user_line
 from facula.runtime.value import Value
@@ -344,8 +344,3 @@ def scalar(number) -> Value:
     if number.__class__ is int and not -(2**63) <= number < 2**64:
         raise RuntimeError("Overflow when unpacking long long: the number does not fit into int64")
     return Value(WEAK[type(number)], number)
-
-
-def constant_value(array, spec: Spec) -> Value:
-    """A computed value."""
-    return Value(spec, array)

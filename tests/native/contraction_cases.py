@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 
-from facula.base.flags import flags
-from facula.engines.native import target
 from facula.engines.native.contraction import lower
 from facula.engines.native.kernel import Lowered
 from facula.engines.native.views import View, row_major
@@ -139,16 +134,3 @@ def computed(kind, params, arrays, shape, dtype="float32", views=None, seed=0, e
 
 def broadcast_shape(a, b) -> tuple[int, ...]:
     return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
-
-
-@contextlib.contextmanager
-def vector_bits(bits: int) -> Iterator[None]:
-    """Code for vectors of this width."""
-    kept = flags.vector_bits
-    flags.vector_bits = bits
-    target.host.cache_clear()
-    try:
-        yield
-    finally:
-        flags.vector_bits = kept
-        target.host.cache_clear()

@@ -22,8 +22,8 @@ from tests.native.contraction_cases import (
     conv_operands,
     conv_params,
     numbers,
-    vector_bits,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 _PAGE = mmap.PAGESIZE

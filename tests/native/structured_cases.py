@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-
 import numpy as np
 
 from facula.base import dtypes
-from facula.base.flags import flags
-from facula.engines.native import structured, target
+from facula.engines.native import structured
 from facula.engines.reference.bfloat16 import round_to_bfloat16
 from facula.graph.node import apply, input_node
 from facula.graph.primitive import TABLE
@@ -21,19 +17,6 @@ WIDTHS = (0, 128, 256, 512)
 FLOATS = (dtypes.float32, dtypes.float64, dtypes.float16, dtypes.bfloat16)
 NUMBERS = (*FLOATS, dtypes.int64, dtypes.int32, dtypes.int8, dtypes.uint8, dtypes.uint16)
 EVERY = (*NUMBERS, dtypes.bool_)
-
-
-@contextlib.contextmanager
-def vector_bits(bits: int) -> Iterator[None]:
-    """Code for vectors of this width; -1 for the CPU's own."""
-    kept = flags.vector_bits
-    flags.vector_bits = bits
-    target.host.cache_clear()
-    try:
-        yield
-    finally:
-        flags.vector_bits = kept
-        target.host.cache_clear()
 
 
 def values(rng, shape, own: dtypes.dtype) -> np.ndarray:

@@ -30,7 +30,8 @@ from tests.native.conformance_cases import (
     structured,
     values,
 )
-from tests.native.structured_cases import WIDTHS, vector_bits
+from tests.native.structured_cases import WIDTHS
+from tests.native.widths import vector_bits
 
 EPSILON = {
     "float64": 2.0**-52, "complex128": 2.0**-52, "float32": 2.0**-23, "complex64": 2.0**-23,

@@ -15,8 +15,8 @@ from tests.native.contraction_cases import (
     conv_params,
     laid_out,
     numbers,
-    vector_bits,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 KINDS = ("conv", "conv_input_grad", "conv_weight_grad")
 DTYPES = ("float32", "float64", "float16", "bfloat16")

@@ -23,8 +23,8 @@ from tests.native.contraction_cases import (
     conv_params,
     numbers,
     oracle,
-    vector_bits,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 _FUNCTION = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,8 +15,8 @@ from tests.native.contraction_cases import (
     conv_params,
     laid_out,
     numbers,
-    vector_bits,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 SIZES = (1, 2, 3, 5, 8, 13, 16, 17, 31, 32, 33, 48, 64, 65, 100, 130)
 KINDS = ("conv", "conv_input_grad", "conv_weight_grad")

@@ -14,9 +14,9 @@ from tests.native.structured_cases import (
     check,
     computed,
     values,
-    vector_bits,
     with_odd_values,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 MODES = ("set", "add", "multiply", "maximum", "minimum")
 ALONG = [  # shape of x, shape of the index, axis

@@ -15,9 +15,9 @@ from tests.native.structured_cases import (
     check,
     computed,
     values,
-    vector_bits,
     with_odd_values,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 ANY = [*EVERY, dtypes.complex64, dtypes.complex128]
 WINDOWS = [  # shape, axes that start at operands, sizes, steps, starts

@@ -13,9 +13,9 @@ from tests.native.structured_cases import (
     WIDTHS,
     check,
     values,
-    vector_bits,
     with_odd_values,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 SHAPES = [((7,), 0), ((3, 50), 1), ((50, 3), 0), ((4, 9, 37), 1), ((5, 1), 1), ((2, 129), 1)]
 UNSIGNED = (dtypes.uint32, dtypes.uint64)

@@ -16,9 +16,9 @@ from tests.native.structured_cases import (
     WIDTHS,
     check,
     values,
-    vector_bits,
     with_odd_values,
 )  # fmt: skip
+from tests.native.widths import vector_bits
 
 # (lead, sizes, kernel, stride, padding, dilation)
 GEOMETRIES = [

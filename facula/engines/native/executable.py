@@ -46,7 +46,6 @@ class NativeSegment:
             if _arena.size < plan.arena:
                 _arena.reserve(plan.arena)
         self.arena = 0  # where it began when the plan last ran
-        self.constants = plan.constants
         given = len(plan.inputs) + len(plan.outputs)
         slots = {plan.status: STATUS_SLOT}
         slots.update(

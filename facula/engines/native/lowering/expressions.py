@@ -15,6 +15,7 @@ from facula.base import dtypes
 from facula.engines.native.lowering.forms import ZERO, Form, Index, Space, combine, scale
 from facula.graph.node import INPUT, Node
 
+HEAVY = frozenset("exp log tanh erf sin cos tan power log1p expm1 erfc lgamma atan2".split())
 MOVEMENT = frozenset(("broadcast", "reshape", "permute", "slice", "flip"))
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facula.engines.native.lowering import whole
-from facula.engines.native.lowering.expressions import MOVEMENT, scalar_constant
+from facula.engines.native.lowering.expressions import HEAVY, MOVEMENT, scalar_constant
 from facula.engines.native.lowering.groups import Group, Refused, view_of
 from facula.graph.node import INPUT, Node
 
 _CHEAP = 3.0  # what is cheaper is computed again rather than stored
 _DEEPEST = 40  # operations in a row before a value is stored all the same
-_HEAVY = frozenset("exp log tanh erf sin cos tan power log1p expm1 erfc lgamma atan2".split())
 _LONG_ROW = 8192
 REDUCTIONS = frozenset(("sum", "prod", "max", "min"))
 
@@ -110,7 +109,7 @@ class Fusion:
             inputs = [n for n in node.inputs if n not in wanted and n in cost]
             own = 0.0
             if node.primitive.kind == "elementwise":
-                own = 8.0 if node.primitive.name in _HEAVY else 1.0
+                own = 8.0 if node.primitive.name in HEAVY else 1.0
             cost[node] = own + sum(cost[n] for n in inputs)
             depth[node] = max([depth[n] for n in inputs], default=0) + (own > 0)
             shared = self._users.get(node, 0) > 1 and cost[node] > _CHEAP

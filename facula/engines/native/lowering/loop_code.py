@@ -15,7 +15,7 @@ from facula.base import dtypes
 from facula.engines.native import ir, scalars, target
 from facula.engines.native.ir import Value
 from facula.engines.native.kernel import Kernel
-from facula.engines.native.lowering.expressions import parse_constant
+from facula.engines.native.lowering.expressions import HEAVY, parse_constant
 from facula.engines.native.lowering.forms import Form
 from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
 from facula.engines.native.lowering.reductions import Accumulator, part
@@ -39,7 +39,7 @@ def kernel(program: LoopProgram, kind: str = "loop") -> Kernel:
     )
 
 
-_HEAVY = frozenset("exp log tanh erf sin cos pow power log1p expm1 sqrt div erfc lgamma".split())
+_HEAVY = HEAVY | {"sqrt", "div"}
 
 
 def _weight(instruction: tuple) -> float:

@@ -43,10 +43,6 @@ def reciprocal_root(x: Lanes) -> Lanes:
     return 1.0 / x.unary("sqrt")
 
 
-def less_float(a: Lanes, b: Lanes) -> Lanes:
-    return a < b
-
-
 def next_after(x: Lanes, goal: Lanes) -> Lanes:
     """The next number towards ``goal``: numbers of one sign are in the order of their bits."""
     bits, rising = x.bits(), goal > x

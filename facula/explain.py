@@ -40,7 +40,8 @@ def explain(what: Any, *args: Any, **kwargs: Any) -> str:
     value = what._value
     if value.buffer is not None:
         return f"{value.spec}: computed already, nothing is pending"
-    nodes, place = plans.decode(recorder.key, recorder.inputs, recorder.calls, recorder.lines)
+    specs = [given.spec for given in recorder.inputs]
+    nodes, place = plans.decode(recorder.key, specs, recorder.calls, recorder.lines)
     output = place[value.position]
     kept = live_nodes(nodes, [output])
     needed = {n for node in kept for n in node.inputs} | {output}

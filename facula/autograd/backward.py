@@ -2,14 +2,15 @@
 
 The graph below the roots is turned into a key: which calls, connected how. A key seen before has
 its gradient program already: it is appended to the recording as one block, whatever its length.
-A new key is traced once. Hooks, custom functions and ``create_graph`` need Python for each node;
-then the same sweep runs on recorded tensors instead of inside a trace.
+For a new key it is composed (compose.py). Hooks, custom functions and ``create_graph`` need Python
+for each node; then the sweep runs on recorded tensors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facula.autograd.compose import compose
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import anomaly_seen, modes, tracing
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
@@ -18,13 +19,12 @@ from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.caches import Cache
 from facula.base.dtypes import FLOAT
-from facula.graph.build import Trace
 from facula.runtime.recorder import Entry, recorder
 from facula.runtime.value import Value
 
 
 class GradientBlock:
-    """A traced gradient program: its entry and which (node number, output) each result is for."""
+    """A gradient program: its entry and which (node number, output) each result is for."""
 
     __slots__ = ("entry", "targets")
 
@@ -70,36 +70,6 @@ def _describe(order, roots, number):
         key.append(number.get(node, -1))
         key.append(nr)
     return key, values
-
-
-def _trace_block(order, roots, seeds, olds, targets) -> GradientBlock:
-    """Trace the sweep over this graph. ``seeds`` are specs or None (then the gradient is 1)."""
-    trace = Trace()
-    with tracing(trace):
-        saved = {}
-        for node in order:
-            saved[node] = {
-                p: wrap(trace.input(v.spec))
-                for p, v in zip(node.call.saves, node.saved, strict=True)
-            }
-        grads = [
-            tools.ones(spec) if given is None else wrap(trace.input(given)) for spec, given in seeds
-        ]
-        old_nodes = [None if old is None else trace.input(old) for old in olds]
-        found = Sweep(roots, order=order).run(grads, saved)
-        outputs, kept = [], []
-        for position, target in enumerate(targets):
-            grad = found.get(target)
-            if grad is None:
-                continue
-            if target[0].__class__ is AccumulateGrad:
-                grad = fit(grad, target[0].spec)
-            if old_nodes[position] is not None:
-                grad = tools.add(wrap(old_nodes[position]), grad)
-            outputs.append(grad._value)
-            kept.append(position)
-    # Inputs that no node uses stay in the block, so that recording needs no bookkeeping.
-    return GradientBlock(Entry(trace.block(outputs), "backward"), tuple(kept))
 
 
 def _root_edges(tensors):
@@ -261,7 +231,9 @@ def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate, alone):
     key = tuple(key)
     block = _blocks.get(key)
     if block is None:
-        block = _blocks.put(key, _trace_block(order, roots, seeds, olds, wanted))
+        made, kept = compose(order, roots, seeds, olds, wanted)
+        # Inputs that no part uses stay in the program, so that recording needs no bookkeeping.
+        block = _blocks.put(key, GradientBlock(Entry(made, "backward"), kept))
     elif alone and 0 < len(order) <= LONGEST:
         keep(order[0].call.number, Route(order, roots[0], seeds[0][0], leaves, olds, block))
     results = recorder.record(block.entry, values)

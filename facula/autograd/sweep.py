@@ -57,12 +57,8 @@ class Sweep:
         self.stop = stop
         self.order = reachable(roots, stop) if order is None else order
 
-    def run(self, root_grads, saved=None) -> dict:
-        """Gradients that arrive at leaves and at the stops, by (node, output).
-
-        ``saved`` maps nodes to their saved tensors by position; by default they come from the
-        nodes themselves, connected to the graph.
-        """
+    def run(self, root_grads) -> dict:
+        """Gradients that arrive at leaves and at the stops, by (node, output)."""
         grads: dict[tuple, object] = {}
         for edge, grad in zip(self.roots, root_grads, strict=True):
             _accumulate(grads, edge, grad)
@@ -74,23 +70,19 @@ class Sweep:
             gs = _run_output_hooks(node, gs, grads)
             if node in stopped and all((node, nr) in self.stop for nr in range(len(gs))):
                 continue
-            for edge, grad in zip(node.edges, self._pull_back(node, gs, saved), strict=True):
+            for edge, grad in zip(node.edges, self._pull_back(node, gs), strict=True):
                 if grad is not None and edge is not None and edge[0] is not None:
                     _accumulate(grads, edge, grad)
         return grads
 
-    def _pull_back(self, node, gs, saved):
+    def _pull_back(self, node, gs):
         if node.hooks is not None and node.hooks.pre:
             gs = _run_pre_hooks(node, gs)
-        if saved is not None:
-            held = saved[node]
-        else:
-            if node.saved is None:
-                raise RuntimeError(FREED)
-            held = {
-                p: saved_handle(node, p, v)
-                for p, v in zip(node.call.saves, node.saved, strict=True)
-            }
+        if node.saved is None:
+            raise RuntimeError(FREED)
+        held = {
+            p: saved_handle(node, p, v) for p, v in zip(node.call.saves, node.saved, strict=True)
+        }
         found = node.call.pull_back(node, gs, held)
         if modes.anomaly and modes.trace is None:
             _refuse_nan(node, found)

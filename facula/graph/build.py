@@ -32,16 +32,6 @@ class Trace:
     def pick(self, node: Node, index: int) -> Node:
         return self.bind(PICK, (node,), {"index": index})
 
-    def inline(self, block: Block, arguments: Sequence[Node]) -> list[Node]:
-        """Append the nodes of a block with its inputs replaced; returns its outputs."""
-        table = dict(zip(block.inputs, arguments, strict=True))
-        append = self.nodes.append
-        for node in block.nodes:
-            inputs = tuple([table[n] for n in node.inputs])
-            copy = table[node] = Node(node.primitive, inputs, node.params, node.spec)
-            append(copy)
-        return [table[n] for n in block.outputs]
-
     def block(self, outputs: Sequence[Node]) -> Block:
         """The finished block, without nodes that no output needs."""
         needed = set(outputs)

@@ -46,14 +46,19 @@ def apply(primitive: Primitive, inputs: tuple[Node, ...], params: dict[str, Any]
 
 
 class Block:
-    """A straight-line program: input nodes, nodes in order, output nodes."""
+    """A straight-line program: input nodes, nodes in order, output nodes.
 
-    __slots__ = ("inputs", "nodes", "outputs")
+    ``piece`` is what the runtime made of the block to run it by itself.
+    """
+
+    __slots__ = ("inputs", "nodes", "outputs", "piece", "specs")
 
     def __init__(self, inputs: Sequence[Node], nodes: Sequence[Node], outputs: Sequence[Node]):
         self.inputs = tuple(inputs)
         self.nodes = tuple(nodes)
         self.outputs = tuple(outputs)
+        self.specs = tuple([node.spec for node in outputs])
+        self.piece: Any = None
 
 
 def input_node(spec: Spec) -> Node:

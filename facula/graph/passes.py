@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facula.graph.composite import Composite
 from facula.graph.node import INPUT, Block, Node
 
 
@@ -22,8 +23,12 @@ class Flattener:
         self.nodes.append(node)
         return node
 
-    def inline(self, block: Block, arguments: Sequence[Node], source=None) -> list[Node]:
+    def inline(
+        self, block: Block | Composite, arguments: Sequence[Node], source=None
+    ) -> list[Node]:
         """Append the block's nodes with its inputs replaced; returns its outputs."""
+        if isinstance(block, Composite):
+            return self._inline_parts(block, arguments, source)
         table = dict(zip(block.inputs, arguments, strict=True))
         seen, append = self._seen, self.nodes.append
         for node in block.nodes:
@@ -39,6 +44,16 @@ class Flattener:
                 append(found)
             table[node] = found
         return [table[n] for n in block.outputs]
+
+    def _inline_parts(self, composite: Composite, arguments: Sequence[Node], source) -> list[Node]:
+        found = list(arguments)
+        at = 0
+        for part in composite.parts:
+            end = at + len(part.inputs)
+            operands = [found[place] for place in composite.places[at:end]]
+            found += self.inline(part, operands, source)
+            at = end
+        return [found[place] for place in composite.outputs]
 
 
 def live_nodes(nodes: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:

@@ -67,14 +67,13 @@ class Call:
 
     def pull_back(self, node, gs, saved):
         """Gradients of the operands from those of the outputs."""
-        if self.entry is not None and modes.trace is not None and not modes.grad:
-            return pullback.inlined(self, gs, saved)
-        return self.derive(gs, saved)
-
-    def derive(self, gs, saved):
-        """What :meth:`pull_back` gives, from the operator's rule."""
         found = pullback.gradients(self, zero_grads(gs, self.out_specs), saved)
         return fitted(found, self.in_specs)
+
+    def pulled_back(self, given):
+        """What ``pulled`` keeps: the derivative as a block, and the operands it gives gradients."""
+        found = self.pulled[given] = pullback.block(self, given)
+        return found
 
     def finish(self, outputs, rebuild) -> None:
         self.out_specs = tuple([node.spec for node in outputs])

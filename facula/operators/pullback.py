@@ -129,33 +129,17 @@ def gradients(call, gs, saved: dict) -> list:
     return results
 
 
-def inlined(call, gs, saved) -> list:
-    """As :meth:`Call.derive`, inside a trace: the rule runs once for a kind of call.
+def block(call, given):
+    """(block from saved values and gradients to gradients, the operands these are for).
 
-    Programs that never repeat are made of the same calls; so their backward pass copies nodes.
+    ``given`` are the specs of the outputs' gradients, None where none arrives.
     """
-    given = [saved[p]._value for p in call.saves]
-    present = [g._value for g in gs if g is not None]
-    key = (*[node.spec for node in given], *[None if g is None else g._value.spec for g in gs])
-    known = call.pulled.get(key)
-    if known is None:
-        known = call.pulled[key] = _derivative(call, key)
-    block, positions = known
-    results: list = [None] * call.input_count
-    outputs = modes.trace.inline(block, [*given, *present])
-    for position, node in zip(positions, outputs, strict=True):
-        results[position] = wrap(node)
-    return results
-
-
-def _derivative(call, key):
-    """(block from saved values and gradients to gradients, the operands these are for)."""
     trace = Trace()
-    count = len(call.saves)
+    known = (*call.in_specs, *call.out_specs)
     with tracing(trace):
-        saved = {p: wrap(trace.input(s)) for p, s in zip(call.saves, key[:count], strict=True)}
-        gs = [None if s is None else wrap(trace.input(s)) for s in key[count:]]
-        found = call.derive(gs, saved)
+        saved = {p: wrap(trace.input(known[p])) for p in call.saves}
+        gs = [None if s is None else wrap(trace.input(s)) for s in given]
+        found = call.pull_back(None, gs, saved)
     positions = [i for i, g in enumerate(found) if g is not None]
     return trace.block([found[i]._value for i in positions]), positions
 

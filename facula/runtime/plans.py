@@ -12,6 +12,7 @@ from facula.graph.passes import Flattener, live_nodes
 from facula.graph.text import program_text
 from facula.runtime import tiers
 from facula.runtime.compare import Compared
+from facula.runtime.pieces import Pieces
 from facula.runtime.source import Line
 
 _LIMIT = 200_000  # nodes kept in all: programs that never repeat must not fill the memory
@@ -22,14 +23,34 @@ _kept = {"nodes": 0}
 class Plan:
     """A program ready to run, and how often it has been seen."""
 
-    __slots__ = ("engine", "executable", "nodes", "outputs", "sightings")
+    __slots__ = ("_expanded", "_recorded", "engine", "executable", "sightings")
 
-    def __init__(self, nodes: list[Node], outputs: list[Node]):
-        self.nodes = nodes
-        self.outputs = outputs
+    def __init__(self, key, live, specs, calls, lines):
+        self._recorded = key, live, specs, calls, lines
+        self._expanded: tuple[list[Node], list[Node]] | None = None
         self.sightings = 0
         self.executable: Any = None
         self.engine = ""
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The program as nodes, in order; not made before somebody asks for them."""
+        return self._expand()[0]
+
+    @property
+    def outputs(self) -> list[Node]:
+        """The nodes of the results."""
+        return self._expand()[1]
+
+    def _expand(self) -> tuple[list[Node], list[Node]]:
+        found = self._expanded
+        if found is None:
+            key, live, specs, calls, lines = self._recorded
+            nodes, place = decode(key, specs, calls, lines)
+            outputs = [place[position] for position in live]
+            found = self._expanded = live_nodes(nodes, outputs), outputs
+            _kept["nodes"] += len(found[0])
+        return found
 
     def run(self, buffers: list[Any]) -> list[Any]:
         self.sightings += 1
@@ -52,6 +73,12 @@ class Plan:
 
     def compile(self) -> None:
         """Choose an engine by how often the program has been seen, and compile for it."""
+        if tiers.may_be_last(self.sightings):
+            key, live, _, calls, _ = self._recorded
+            pieces = Pieces(key, calls, live)
+            if pieces.work() <= tiers.LARGE:
+                self.executable, self.engine = pieces, "reference"
+                return
         chosen = tiers.engine_for(self.nodes, self.sightings)
         self.executable = chosen.compile(self.nodes, self.outputs)
         if flags.compare and chosen.name != "reference":
@@ -62,10 +89,11 @@ class Plan:
         return program_text(self.nodes, self.outputs)
 
 
-def decode(key: Sequence[int], inputs, calls, lines) -> tuple[list[Node], list[Node]]:
+def decode(key: Sequence[int], specs, calls, lines) -> tuple[list[Node], list[Node]]:
     """Expand a recorded program: (all nodes in order, node of each position).
 
-    ``calls`` are the entries whose numbers stand in the key, ``lines`` where each was recorded.
+    ``specs`` are those of the inputs, ``calls`` the entries whose numbers stand in the key,
+    ``lines`` where each was recorded.
     """
     flat = Flattener()
     place: list[Node] = []
@@ -74,8 +102,8 @@ def decode(key: Sequence[int], inputs, calls, lines) -> tuple[list[Node], list[N
     at = 0
     # Inputs come first in the program whatever their place in the recording, so that an
     # engine finds its buffers in order.
-    for value in inputs:
-        arguments.append(flat.add_input(input_node(value.spec)))
+    for spec in specs:
+        arguments.append(flat.add_input(input_node(spec)))
     given = iter(arguments)
     while at < len(key):
         number = key[at]
@@ -96,19 +124,27 @@ def find(key, live, inputs, calls, lines) -> Plan:
     """The plan of a program; made when it is first seen."""
     found = _cache.get((key, live))
     if found is None:
-        nodes, place = decode(key, inputs, calls, lines)
-        outputs = [place[position] for position in live]
-        found = Plan(live_nodes(nodes, outputs), outputs)
-        _kept["nodes"] += len(found.nodes)
+        found = Plan(key, live, [value.spec for value in inputs], calls, lines)
+        _kept["nodes"] += len(key)
         if _kept["nodes"] > _LIMIT:
-            _cache.clear()
-            _kept["nodes"] = len(found.nodes)
+            _make_room()
         _cache[(key, live)] = found
         if flags.debug:
             print(f"facula: new program, {len(found.nodes)} nodes", file=sys.stderr)
             if flags.debug > 1:
                 print(found.text(), file=sys.stderr)
     return found
+
+
+def _make_room() -> None:
+    """Forget programs that were seen once; if the others alone are many, those as well."""
+    kept = {key: plan for key, plan in _cache.items() if plan.sightings > 1}
+    _cache.clear()
+    _kept["nodes"] = sum([len(key[0]) + len(plan.nodes) for key, plan in kept.items()])
+    if _kept["nodes"] > _LIMIT // 2:
+        _kept["nodes"] = 0
+    else:
+        _cache.update(kept)
 
 
 def count() -> int:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from facula.base.flags import flags
+from facula.graph.composite import Composite
 from facula.graph.node import Block
 from facula.graph.spec import WEAK
 from facula.runtime import plans
@@ -38,10 +39,10 @@ class Entry:
     __slots__ = ("block", "cost", "name", "number", "specs")
     _numbers = count()
 
-    def __init__(self, block: Block, name: str):
+    def __init__(self, block: Block | Composite, name: str):
         self.block = block
         self.name = name
-        self.specs = tuple([node.spec for node in block.outputs])
+        self.specs = block.specs
         self.cost = sum(spec.nbytes for spec in self.specs)
         self.number = next(Entry._numbers)
 
@@ -153,7 +154,7 @@ class Recorder:
         key += call
         self.calls.append(entry)
         if next(self.expected, None) is not entry:
-            self._note_line(entry)
+            self.note_line(entry)
         value = _new(Value)  # what Value() does, without the call
         value.spec = entry.specs[0]
         value.buffer = None
@@ -166,6 +167,17 @@ class Recorder:
         if self.budget < 0 or self.bytes < 0 or flags.eager:
             self.flush()
         return value
+
+    def admit(self, value: Value) -> None:
+        """Enter a value from outside into the program, in the middle of recording a call."""
+        if value.buffer is None:
+            self._drop_interrupted()
+            raise RuntimeError(LOST)
+        value.position = len(self.values)
+        self.values.append(value)
+        self.inputs.append(value)
+        self.key.append(NEW_INPUT)
+        value.epoch = self.epoch  # last: an interrupt before it only registers it twice
 
     def _append(self, entry: Entry, operands: list[Value]) -> None:
         key, values, epoch = self.key, self.values, self.epoch
@@ -184,11 +196,11 @@ class Recorder:
         key += call
         self.calls.append(entry)
         if next(self.expected, None) is not entry:
-            self._note_line(entry)
+            self.note_line(entry)
         self.budget -= 1
         self.bytes -= entry.cost
 
-    def _note_line(self, entry: Entry) -> None:
+    def note_line(self, entry: Entry) -> None:
         """The call that was just appended is not the expected one: look where it was made.
 
         A program that begins on the line where an earlier one began is expected to make the same

@@ -49,6 +49,13 @@ def engine_for(nodes: Sequence[Node], sightings: int) -> Engine:
     return engine(_choose(nodes, sightings))
 
 
+def may_be_last(sightings: int) -> bool:
+    """Whether a program may never come again: then the less is made of it the better."""
+    if sightings > 1 or flags.engine or flags.compare or _state.at_once:
+        return False
+    return _best() == _NATIVE
+
+
 def should_recompile(used: str, sightings: int) -> bool:
     """Whether a program that engine ``used`` has run before deserves a better one now."""
     return sightings == 2 and used == _REFERENCE and _best() == _NATIVE

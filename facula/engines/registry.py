@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 
 from facula.engines.protocol import Engine
 
@@ -31,6 +32,11 @@ def engine(name: str) -> Engine:
             found.use_threads(_threads[-1])
         _loaded[name] = found
     return found
+
+
+def random_functions() -> Callable[[str], Callable[..., None]]:
+    """What gives the compiled functions that make random numbers, by name."""
+    return importlib.import_module("facula.engines.native.random.functions").load
 
 
 def use_threads(count: int) -> None:

@@ -21,10 +21,13 @@ def bernoulli_scalar(stream: Stream, n: int, p: float) -> np.ndarray:
     The test is "53-bit uniform < p". The upper 21 bits decide it except once in two million.
     """
     limit = math.ceil(p * 2.0**53)
+    out = np.empty(n, np.bool_)
+    if stream.filled("decisions", out, n, 2 * n, limit):
+        return out
     limit_high, limit_low = limit >> 32, limit & 0xFFFFFFFF
     raw = stream.draw32(2 * n)
     high = raw[0::2] & _HIGH_MASK
-    out = high < np.uint32(limit_high)
+    np.less(high, np.uint32(limit_high), out=out)
     if limit_low:
         undecided = high == np.uint32(limit_high)
         if undecided.any():

@@ -20,9 +20,14 @@ def _as_int64(value: int) -> int:
 
 def _ranged(stream: Stream, n: int, width: int, low: int) -> np.ndarray:
     """Return `low` + draw % `width` as int64, wrapping around as C++ does."""
+    values = np.empty(n, np.int64)
     if width < _SWITCH:
+        if stream.filled("integers", values, n, n, width, low):
+            return values
         values = (stream.draw32(n) % np.uint32(width)).astype(np.int64)
     else:
+        if stream.filled("wide integers", values, n, 2 * n, width, low):
+            return values
         values = (stream.draw64(n) % np.uint64(width)).view(np.int64)
     if low:
         values += np.int64(low)

@@ -6,6 +6,8 @@ import os
 
 import numpy as np
 
+from facula.runtime.streams import machine
+
 __all__ = ["DEFAULT_SEED", "STATE_BYTES", "Stream", "check_state"]
 
 DEFAULT_SEED = 67280421310721
@@ -35,13 +37,17 @@ class Stream:
     """
 
     __slots__ = (
-        "_bits", "_block", "_fresh", "_legacy", "cached_normal", "position", "seed"
+        "_bits", "_block", "_fresh", "_legacy", "_words", "cached_normal", "position", "seed"
     )  # fmt: skip
 
     def __init__(self, seed: int = DEFAULT_SEED) -> None:
-        self._bits = np.random.MT19937(0)
-        self._legacy = np.random.RandomState(self._bits)
+        self._take(np.random.MT19937(0))
         self.reseed(seed)
+
+    def _take(self, bits: np.random.MT19937) -> None:
+        self._bits = bits
+        self._legacy = np.random.RandomState(bits)
+        self._words = 0  # the address of the state, once it is needed
 
     def reseed(self, seed: int) -> None:
         """Start again at `seed`; 64 bits are remembered, the low 32 choose the numbers."""
@@ -73,6 +79,8 @@ class Stream:
             self.position = stop
             return self._block[start:stop]
         out = np.empty(n, np.uint32)
+        if self.filled("draws", out, n, n):
+            return out
         filled = BLOCK - start
         out[:filled] = self._block[start:]
         whole = (n - filled) // BLOCK * BLOCK
@@ -88,18 +96,43 @@ class Stream:
 
     def draw64(self, n: int) -> np.ndarray:
         """Return the next `n` 64-bit draws; the first raw draw of each pair is the high word."""
+        out = np.empty(n, np.uint64)
+        if self.filled("wide draws", out, n, 2 * n):
+            return out
         raw = self.draw32(2 * n)
-        out = raw[0::2].astype(np.uint64)
+        out[...] = raw[0::2]
         out <<= np.uint64(32)
         out |= raw[1::2]
         return out
 
     def draw53(self, n: int) -> np.ndarray:
         """Return `n` float64 uniforms in [0, 1): the low 53 bits of 64-bit draws, exactly."""
+        out = np.empty(n)
+        if self.filled("doubles", out, n, 2 * n, 0.0, 1.0, 1.0):
+            return out
         raw = self.draw32(2 * n)
-        out = (raw[0::2] & _LOW_MASK) * _HIGH_SCALE
+        np.multiply(raw[0::2] & _LOW_MASK, _HIGH_SCALE, out=out)
         out += raw[1::2] * _LOW_SCALE
         return out
+
+    def filled(self, kind: str, out: np.ndarray, n: int, draws: int, *numbers: int | float) -> bool:
+        """Whether machine code has made ``n`` numbers of a kind, in ``out``, from so many draws."""
+        function = machine.function(kind, draws)
+        if function is None:
+            return False
+        start, stop = self.position, self.position + draws
+        block = self._block
+        if stop > BLOCK:
+            block = np.empty(BLOCK, np.uint32)
+            block[start:] = self._block[start:]
+        self._words = self._words or self._bits.ctypes.state_address
+        function(self._words, block.ctypes.data, start, out.ctypes.data, n, *numbers)
+        if stop > BLOCK:
+            block.flags.writeable = False
+            self._block, self._fresh = block, False
+            stop = (stop - 1) % BLOCK + 1
+        self.position = stop
+        return True
 
     def skip(self, n: int) -> None:
         """Throw `n` raw draws away."""
@@ -108,8 +141,7 @@ class Stream:
     def clone(self) -> Stream:
         """Return an independent stream that continues with the same numbers."""
         twin = Stream.__new__(Stream)
-        twin._bits = np.random.MT19937(0)
-        twin._legacy = np.random.RandomState(twin._bits)
+        twin._take(np.random.MT19937(0))
         twin._bits.state = self._bits.state
         twin._block = self._block
         twin.position = self.position
@@ -167,8 +199,7 @@ class Stream:
         return self.get_state().tobytes()
 
     def __setstate__(self, raw: bytes) -> None:
-        self._bits = np.random.MT19937(0)
-        self._legacy = np.random.RandomState(self._bits)
+        self._take(np.random.MT19937(0))
         self.set_state(np.frombuffer(raw, np.uint8))
 
 

@@ -59,6 +59,11 @@ def normal_one_by_one(
     spare = stream.cached_normal
     first = spare is not None
     pairs = n - first + 1 >> 1
+    values = np.empty(first + 2 * pairs)
+    if pairs and stream.filled("normal pairs", values[first:], pairs, 4 * pairs):
+        values[:first] = spare
+        stream.cached_normal = float(values[n]) if n < values.size else None
+        return _scaled(values[:n], mean, std)
     u = stream.draw53(2 * pairs)
     # Few pairs are cheaper in plain Python. The last pair goes there in any case: its sine may
     # stay in the state, which must hold the C library's very value.
@@ -72,17 +77,21 @@ def normal_one_by_one(
         pieces.append(radius * math.sin(theta))
     stream.cached_normal = pieces.pop() if first + 2 * pairs > n else None
     if vector:
-        values = np.empty(n)
+        values = values[:n]
         values[:first] = spare
         start, stop = first, first + 2 * vector
         values[start:stop] = _polar(u[: 2 * vector : 2], u[1 : 2 * vector : 2], exact)
         values[stop:] = pieces
-    elif n <= _BLOCK and mean != 0.0:
-        return np.array(fma64_short(pieces, std, mean))
     else:
         values = np.array(pieces)
+    return _scaled(values, mean, std)
+
+
+def _scaled(values: np.ndarray, mean: float, std: float) -> np.ndarray:
     if mean == 0.0 and std == 1.0:
         return values
+    if values.size <= _BLOCK and mean != 0.0:
+        return np.array(fma64_short(values.tolist(), std, mean))
     return fma64(values, std, mean)
 
 
@@ -113,8 +122,11 @@ def _blocks64(x: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 def _normal_blocks64(stream: Stream, n: int, mean: float, std: float) -> np.ndarray:
     whole = n - n % _BLOCK
-    x = stream.draw53(n)
     out = np.empty(n)
+    draws = 2 * (n + (_BLOCK if whole < n else 0))
+    if stream.filled("normal doubles", out, n, draws, mean, std):
+        return out
+    x = stream.draw53(n)
     out[:whole] = _blocks64(x[:whole], mean, std)
     if whole < n:
         out[n - _BLOCK :] = _blocks64(stream.draw53(_BLOCK), mean, std)
@@ -147,6 +159,9 @@ def _normal_blocks32(stream: Stream, n: int, dtype: str, mean: float, std: float
     whole = n - rest
     skipped = rest if dtype == "float32" else 0  # drawn by PyTorch, then overwritten
     out = np.empty(n, np.float32)
+    draws = whole + (skipped + _BLOCK if rest else 0)
+    if stream.filled("normal floats", out, n, draws, skipped, mean, std):
+        return out
     step = _BLOCK * _CHUNK
     if rest and n <= step:
         # Both parts in one go: a second pass over so few values would double the time.

@@ -18,6 +18,9 @@ def randperm(stream: Stream, n: int) -> np.ndarray:
         return _inside_out(stream.draw64(n))
     if n < 2:
         return np.arange(n)
+    order = np.empty(n, np.int64)
+    if stream.filled("permutation", order, n - 1, n - 1):
+        return order
     draws = stream.draw32(n - 1)
     if n <= _SHORT:
         return _swap_one_by_one(draws.tolist(), n)

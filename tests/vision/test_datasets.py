@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import http.server
+import os
 import threading
 from urllib.error import URLError
 
@@ -186,6 +187,44 @@ def test_mnist_goes_on_to_the_next_mirror(tmp_path, server):
         Gone(tmp_path, download=True)
 
 
+def test_a_file_that_was_good_is_checked_again_once_it_changed(tmp_path, monkeypatch):
+    path, old = tmp_path / "file", 10**9
+    path.write_bytes(b"good")
+    md5 = hashlib.md5(b"good").hexdigest()
+    counted, sums = [], utils.calculate_md5
+    monkeypatch.setattr(utils, "calculate_md5", lambda f, **k: counted.append(f) or sums(f, **k))
+    monkeypatch.setattr(utils, "_YOUNG_S", 0.0)
+    assert all(utils.check_integrity(path, md5) for _ in range(3)) and len(counted) == 1
+    assert not utils.check_integrity(path, md5[::-1])
+    path.write_bytes(b"evil")
+    assert not utils.check_integrity(path, md5)
+    os.utime(path, (old, old))  # nothing but the time of a change of the file's data is faked
+    assert not utils.check_integrity(path, md5)
+
+
+def test_a_young_file_is_always_checked(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    md5 = hashlib.md5(b"good").hexdigest()
+    path.write_bytes(b"good")
+    assert utils.check_integrity(path, md5)
+    path.write_bytes(b"evil")  # perhaps within one tick of the file system's clock
+    assert not utils.check_integrity(path, md5)
+
+
+def test_all_files_are_checked(tmp_path):
+    paths = [tmp_path / str(i) for i in range(9)]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    files = [(path, hashlib.md5(path.name.encode()).hexdigest()) for path in paths]
+    assert utils.check_all(files) and utils.check_all(iter(files)) and utils.check_all([])
+    for path in paths:
+        path.write_bytes(b"damaged")
+        assert not utils.check_all(files)
+        path.write_bytes(path.name.encode())
+    paths[3].unlink()
+    assert not utils.check_all(files)
+
+
 def test_archives_do_not_leave_their_folder(tmp_path):
     import io
     import tarfile
@@ -202,7 +241,6 @@ def test_archives_do_not_leave_their_folder(tmp_path):
 
 
 def test_a_cifar_file_cannot_run_code(tmp_path):
-    import os
     import pickle
 
     from facula.vision.datasets.cifar import _read_pickle

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from facula.vision.datasets.utils import (
-    check_integrity,
+    check_all,
     download_and_extract_archive,
     verify_str_arg,
 )
@@ -121,10 +121,8 @@ class STL10(VisionDataset):
 
     def _check_integrity(self) -> bool:
         folder = os.path.join(self.root, self.base_folder)
-        return all(
-            check_integrity(os.path.join(folder, name), md5)
-            for name, md5 in self.train_list + self.test_list
-        )
+        files = self.train_list + self.test_list
+        return check_all((os.path.join(folder, name), md5) for name, md5 in files)
 
     def download(self) -> None:
         """Downloads and unpacks the archive, unless all files are there."""

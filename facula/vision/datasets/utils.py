@@ -10,6 +10,8 @@ import os
 import shutil
 import sys
 import tarfile
+import threading
+import time
 import urllib.error
 import zipfile
 from collections.abc import Callable, Iterable
@@ -18,6 +20,7 @@ from urllib.parse import urlparse
 
 __all__ = [
     "calculate_md5",
+    "check_all",
     "check_integrity",
     "check_md5",
     "download_and_extract_archive",
@@ -33,14 +36,17 @@ __all__ = [
 _AGENT = "facula"
 _CHUNK = 1 << 18
 _TIMEOUT_S = 30
+_YOUNG_S = 2.0  # clocks of file systems may stand still for as long
+_good: dict[str, tuple[str, tuple[int, ...]]] = {}  # sums that files were found to have
 
 
-def calculate_md5(fpath: Any, chunk_size: int = 1024 * 1024) -> str:
+def calculate_md5(fpath: Any, chunk_size: int = 1 << 18) -> str:
     """Returns the md5 sum of a file in hexadecimal."""
     digest = hashlib.md5(usedforsecurity=False)
-    with open(fpath, "rb") as file:
-        while chunk := file.read(chunk_size):
-            digest.update(chunk)
+    chunk = memoryview(bytearray(chunk_size))
+    with open(fpath, "rb", buffering=0) as file:
+        while size := file.readinto(chunk):
+            digest.update(chunk[:size])
     return digest.hexdigest()
 
 
@@ -50,8 +56,61 @@ def check_md5(fpath: Any, md5: str, **kwargs: Any) -> bool:
 
 
 def check_integrity(fpath: Any, md5: str | None = None) -> bool:
-    """Tells whether a file exists and, where `md5` is given, has that sum."""
-    return os.path.isfile(fpath) and (md5 is None or check_md5(fpath, md5))
+    """Tells whether a file exists and, where `md5` is given, has that sum.
+
+    A file that had it before in this process is not read again while the system says that it is
+    the same, unchanged file.
+    """
+    if not os.path.isfile(fpath):
+        return False
+    if md5 is None:
+        return True
+    seen = _identity(fpath)
+    if seen is not None and _good.get(os.path.abspath(fpath)) == (md5, seen):
+        return True
+    if not check_md5(fpath, md5):
+        return False
+    if seen is not None and _identity(fpath) == seen:
+        _good[os.path.abspath(fpath)] = (md5, seen)
+    return True
+
+
+def check_all(files: Iterable[tuple[Any, str | None]]) -> bool:
+    """Tells whether every (path, md5) passes `check_integrity`; sums are made on several cores."""
+    waiting = list(files)
+    if not all(os.path.isfile(path) for path, _ in waiting):
+        return False
+    count = len(waiting)
+    waiting.reverse()
+    verdicts: list[bool | Exception] = []
+
+    def work() -> None:
+        while waiting and all(verdict is True for verdict in verdicts):
+            try:
+                verdicts.append(check_integrity(*waiting.pop()))
+            except IndexError:  # another thread was faster
+                break
+            except Exception as error:  # raised again by the caller's thread
+                verdicts.append(error)
+
+    helpers = [threading.Thread(target=work) for _ in range(min(os.cpu_count() or 1, 4) - 1)]
+    for helper in helpers:
+        helper.start()
+    work()
+    for helper in helpers:
+        helper.join()
+    for verdict in verdicts:
+        if isinstance(verdict, Exception):
+            raise verdict
+    return verdicts == [True] * count
+
+
+def _identity(fpath: Any) -> tuple[int, ...] | None:
+    """What changes when a file does; None if it is so young that a change might not show."""
+    status = os.stat(fpath)
+    if time.time() - max(status.st_mtime, status.st_ctime) < _YOUNG_S:
+        return None
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _receive(url: str, partial: str, hops: int, label: str, progress: bool) -> None:

@@ -48,6 +48,7 @@ def run_pieces(
         "input": [Guarded(np.asarray(a)) for a in inputs],
         "output": [Guarded(unwritten(tuple(shape), dtype) if shape else np.empty((), dtype))],
         "temp": [Guarded(np.empty(n, np.uint8)) for n in lowered.temps],
+        "constant": [Guarded(array) for array in lowered.constants],
         "status": [Guarded(np.zeros(3, np.int64))],
     }
     addresses = jit.load([piece.kernel for piece in lowered.pieces])

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -33,7 +35,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Ref:
-    """An operand of a piece: ``input`` i, ``output`` i, ``temp`` i, or the plan's ``status``."""
+    """An operand of a piece: ``input``, ``output``, ``temp`` or ``constant`` i, or ``status``."""
 
     role: str
     number: int = 0
@@ -58,6 +60,11 @@ def temporary(number: int) -> Ref:
     return Ref("temp", number)
 
 
+def constant(number: int) -> Ref:
+    """An array that is known when the node is lowered."""
+    return Ref("constant", number)
+
+
 @dataclass(frozen=True)
 class Piece:
     """A kernel and its operands; ``writes`` are the positions among them that it writes."""
@@ -73,3 +80,4 @@ class Lowered:
 
     pieces: list[Piece]
     temps: list[int] = field(default_factory=list)
+    constants: list[np.ndarray] = field(default_factory=list)

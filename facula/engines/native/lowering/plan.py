@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facula.engines.native import contraction
-from facula.engines.native.kernel import Kernel, Lowered, Piece, Ref, given, result, temporary
+from facula.engines.native.kernel import (
+    Kernel,
+    Lowered,
+    Piece,
+    Ref,
+    constant,
+    given,
+    result,
+    temporary,
+)
 from facula.engines.native.lowering import donation, loop_code, whole
 from facula.engines.native.lowering.epilogue import Epilogue
 from facula.engines.native.lowering.fusion import Fusion
@@ -163,6 +172,9 @@ class Planner:
         for i, nbytes in enumerate(lowered.temps):
             slot = known[temporary(i)] = self._new_slot()
             self.plan.temporaries[slot] = Temporary(nbytes, len(self.plan.steps))
+        for i, array in enumerate(lowered.constants):
+            slot = known[constant(i)] = self._new_slot()
+            self.plan.constants[slot] = array
         for piece in lowered.pieces:
             self.plan.steps.append(_step(piece, known, nodes))
 

@@ -1,0 +1,192 @@
+"""What recurrent layers share: rows of the batch in tiles, and products with packed weights.
+
+Rows of a batch do not meet in a recurrence, so each chunk takes some of them through all time
+steps. Weights are packed once into panels of a few vectors, as the tiles of the products read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+
+from facula.engines.native import ir, target
+from facula.engines.native.contraction.copies import Copy
+from facula.engines.native.ir import Function, Operand, Value
+from facula.engines.native.kernel import Kernel
+from facula.engines.native.structured import common
+
+_CHAINS = 8  # sums at a time that keep the multipliers busy
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """How the rows of a batch are divided: tiles of ``most`` rows or one less, several a chunk."""
+
+    batch: int
+    count: int
+    each: int  # tiles of a chunk, at most
+
+    @classmethod
+    def of(cls, batch: int, weight_bytes: int) -> Tiles:
+        """Weights that do not fit the cache are read once for several tiles."""
+        count = ceil(batch / (8 if target.registers() >= 32 else 4))
+        each = 1 if weight_bytes <= target.l2() // 2 else max(1, min(4, count // 2))
+        return cls(batch, count, each)
+
+    @property
+    def most(self) -> int:
+        return ceil(self.batch / self.count)
+
+    @property
+    def chunks(self) -> int:
+        return ceil(self.count / self.each)
+
+    @property
+    def chunk_rows(self) -> int:
+        """Rows of scratch that a chunk needs."""
+        return self.each * self.most
+
+    def first(self, f: Function, tile: Value) -> Value:
+        """The first row of a tile."""
+        if self.batch % self.count == 0:
+            return f.mul(tile, self.most)
+        return f.op("udiv", f.mul(tile, self.batch), self.count)
+
+    def of_chunk(self, f: Function, chunk: Value) -> tuple[Value, Operand]:
+        """The first tile of a chunk, and the one after its last."""
+        first = f.mul(chunk, self.each)
+        last = f.add(first, self.each)
+        if self.count % self.each:
+            last = f.intrinsic("smin", last, ir.constant("i64", self.count))
+        return first, last
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A matrix (depth, width) of weights in panels of ``vectors`` vectors of columns."""
+
+    depth: int
+    width: int
+    vectors: int
+    element: str
+
+    @classmethod
+    def of(cls, depth: int, width: int, rows: int, element: str) -> Panels:
+        """As many vectors as fill the registers with sums, if the last panel is full too."""
+        needed = ceil(width / target.lanes(element))
+        most = max(1, min(8, needed, (target.registers() - 2) // (rows + 1)))
+
+        def cost(vectors: int) -> int:
+            columns = ceil(needed / vectors) * vectors
+            return columns * (2 if vectors * rows < _CHAINS else 1)
+
+        return cls(depth, width, min(range(most, 0, -1), key=cost), element)
+
+    @property
+    def lanes(self) -> int:
+        return target.lanes(self.element)
+
+    @property
+    def columns(self) -> int:
+        """Columns of a panel."""
+        return self.vectors * self.lanes
+
+    @property
+    def count(self) -> int:
+        return ceil(self.width / self.columns)
+
+    @property
+    def pitch(self) -> int:
+        """Elements of a row of results: a whole number of panels."""
+        return self.count * self.columns
+
+    @property
+    def elements(self) -> int:
+        return self.pitch * self.depth
+
+    def packing(self, transposed: bool) -> Kernel:
+        """The kernel that packs a matrix, or the transposed of a matrix."""
+        across, down = (self.depth, 1) if transposed else (1, self.width)
+        copy = Copy.simplified(
+            self.element, (self.count, self.depth, self.columns),
+            (self.columns * across, down, across), 0, panel=0, total=self.width,
+        )  # fmt: skip
+        return copy.kernel()
+
+    def product(
+        self, f: Function, panel: Value, packed: Value, rows: Sequence[Value], to: Value
+    ) -> None:
+        """``to[j, columns of the panel] = rows[j] @ panel`` for rows that begin at addresses."""
+        kind = ir.vector(self.element, self.lanes)
+        start = f.at(packed, f.mul(panel, self.depth * self.columns), self.element)
+        slots = [[f.variable(kind) for _ in range(self.vectors)] for _ in rows]
+        for slot in [s for line in slots for s in line]:
+            f.set(slot, ir.constant(kind, 0.0))
+        with f.loop(0, self.depth) as k:
+            line = f.at(start, f.mul(k, self.columns), self.element)
+            weights = [
+                f.load(kind, f.at(line, v * self.lanes, self.element)) for v in range(self.vectors)
+            ]
+            for row, sums in zip(rows, slots):
+                one = f.splat(f.load(self.element, f.at(row, k, self.element)), self.lanes)
+                for weight, slot in zip(weights, sums):
+                    f.set(slot, f.intrinsic("fmuladd", one, weight, f.get(kind, slot)))
+        corner = f.at(to, f.mul(panel, self.columns), self.element)
+        for j, sums in enumerate(slots):
+            for v, slot in enumerate(sums):
+                place = f.at(corner, j * self.pitch + v * self.lanes, self.element)
+                f.store(f.get(kind, slot), place)
+
+
+class Rows:
+    """The rows of one chunk in a kernel under construction."""
+
+    def __init__(self, f: Function, tiles: Tiles, chunk: Value):
+        self.f, self.tiles, self.chunk = f, tiles, chunk
+        self.tile, self.end = tiles.of_chunk(f, chunk)
+        self.first, self.last = tiles.first(f, self.tile), tiles.first(f, f.typed(self.end, "i64"))
+
+    def scratch(self, pointer: Value, panels: Panels) -> Value:
+        """Where the chunk's products lie."""
+        size = self.tiles.chunk_rows * panels.pitch
+        return self.f.at(pointer, self.f.mul(self.chunk, size), panels.element)
+
+    def multiply(
+        self, panels: Panels, packed: Value, source: Callable[[Value], Value], scratch: Value
+    ) -> None:
+        """Scratch becomes the product of each row, which begins at ``source(row)``."""
+        f, tiles = self.f, self.tiles
+        with f.loop(0, panels.count) as panel, f.loop(self.tile, self.end) as tile:
+            first = tiles.first(f, tile)
+            rows = [source(f.add(first, j)) for j in range(tiles.most)]
+            if tiles.batch % tiles.count:  # a tile of one row less computes its last row twice
+                after = tiles.first(f, f.add(tile, 1))
+                end = f.intrinsic("smin", f.add(first, tiles.most - 1), f.add(after, -1))
+                rows[-1] = source(end)
+            own = f.mul(f.op("sub", tile, self.tile), tiles.most * panels.pitch)
+            panels.product(f, panel, packed, rows, f.at(scratch, own, panels.element))
+
+    @contextmanager
+    def each(self) -> Iterator[tuple[Value, Value]]:
+        """A loop over (row of the batch, row of scratch)."""
+        f, tiles = self.f, self.tiles
+        with f.loop(self.tile, self.end) as tile:
+            first, after = tiles.first(f, tile), tiles.first(f, f.add(tile, 1))
+            own = f.mul(f.op("sub", tile, self.tile), tiles.most)
+            with f.loop(first, after) as row:
+                yield row, f.add(own, f.op("sub", row, first))
+
+
+def in_columns(
+    f: Function, element: str, count: int, body: Callable[[Operand, int, Value | None], None]
+) -> None:
+    """``body(first, lanes, mask)`` for vectors over ``count`` columns."""
+    lanes = common.fewest_lanes(element, count)
+    whole = count - count % lanes
+    if whole:
+        with f.loop(0, whole, lanes) as at:
+            body(at, lanes, None)
+    if whole < count:
+        body(whole, lanes, common.tail_mask(f, lanes, count - whole))

@@ -1,0 +1,249 @@
+"""Recurrences: all time steps of a recurrent layer as one primitive, and their gradient as another.
+
+What does not depend on the step before, the product of the input with its weights, is done
+outside, for all steps at once; so are the gradients of all weights. Here is only what must be done
+in the order of time. Each primitive has one flat result; :class:`Places` says what lies where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facula.base.dtypes import FLOAT
+from facula.graph.primitive import Primitive, register
+from facula.graph.primitives import kinds
+from facula.graph.spec import spec
+
+FLOATS = frozenset((FLOAT,))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Sizes of a kind of cell, in units of the hidden size.
+
+    ``gates`` rows of weights, ``states`` carried from step to step (the first is the output),
+    ``kept`` values of a step that its gradient needs, ``wide`` gradients of a step: first those of
+    the gates as the recurrent weights see them, then others.
+    """
+
+    gates: int
+    states: int
+    kept: int
+    wide: int
+
+
+CELLS = {
+    "lstm": Cell(gates=4, states=2, kept=4, wide=4),
+    "gru": Cell(gates=3, states=1, kept=4, wide=4),
+    "tanh": Cell(gates=1, states=1, kept=0, wide=1),
+    "relu": Cell(gates=1, states=1, kept=0, wide=1),
+}
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the parts of the flat results begin, in elements.
+
+    Of ``recurrence``: each state at T + 1 times, then (with ``keep``) each kept value at T times.
+    Of ``recurrence_grad``: (T, B, wide * H) gradients of the gates, then one of each first state.
+    """
+
+    cell: Cell
+    steps: int
+    batch: int
+    hidden: int
+
+    @property
+    def row(self) -> int:
+        """Elements of one state at one time."""
+        return self.batch * self.hidden
+
+    def states(self, number: int) -> int:
+        return number * (self.steps + 1) * self.row
+
+    def kept(self, number: int) -> int:
+        return self.states(self.cell.states) + number * self.steps * self.row
+
+    def size(self, keep: bool) -> int:
+        return self.kept(self.cell.kept if keep else 0)
+
+    def first_grad(self, number: int) -> int:
+        return (self.steps * self.cell.wide + number) * self.row
+
+    @property
+    def grad_size(self) -> int:
+        return self.first_grad(self.cell.states)
+
+
+def times(step, steps: int, reverse: bool) -> tuple[Any, Any, Any]:
+    """(time, place of the state before it, place of the state after it) of a step.
+
+    Numbers of steps count in the order of computing; ``reverse`` goes from the last time back.
+    """
+    if reverse:
+        return steps - 1 - step, steps - step, steps - 1 - step
+    return step, step, step + 1
+
+
+# The definition ---------------------------------------------------------------------------------
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def _lstm(from_input, from_state, state, bias):
+    i, f, g, o = np.split(from_input + from_state, 4, 1)
+    i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+    cell = f * state[1] + i * g
+    return (o * np.tanh(cell), cell), (i, f, g, o)
+
+
+def _gru(from_input, from_state, state, bias):
+    (r, z, n), (hr, hz, hn) = np.split(from_input, 3, 1), np.split(from_state + bias, 3, 1)
+    r, z = _sigmoid(r + hr), _sigmoid(z + hz)
+    n = np.tanh(n + r * hn)
+    return ((state[0] - n) * z + n,), (r, z, n, hn)
+
+
+def _tanh(from_input, from_state, state, bias):
+    return (np.tanh(from_input + from_state),), ()
+
+
+def _relu(from_input, from_state, state, bias):
+    return (np.maximum(from_input + from_state, 0),), ()
+
+
+_STEPS: dict[str, Callable[..., Any]] = {
+    "lstm": _lstm, "gru": _gru, "tanh": _tanh, "relu": _relu
+}  # fmt: skip
+
+
+def _recurrence(params, gates, weight, *rest):
+    cell = CELLS[params["cell"]]
+    steps, batch, width = gates.shape
+    places = Places(cell, steps, batch, width // cell.gates)
+    out = np.empty(places.size(params["keep"]), gates.dtype)
+    shape = (cell.states, steps + 1, batch, places.hidden)
+    states = out[: places.kept(0)].reshape(shape)
+    kept = out[places.kept(0) :].reshape(-1, steps, batch, places.hidden)
+    states[:, steps if params["reverse"] else 0] = rest[: cell.states]
+    bias = rest[cell.states] if len(rest) > cell.states else None
+    for step in range(steps):
+        now, before, after = times(step, steps, params["reverse"])
+        state = states[:, before]
+        new, keep = _STEPS[params["cell"]](gates[now], state[0] @ weight.T, state, bias)
+        states[:, after] = new
+        if params["keep"] and keep:
+            kept[:, now] = keep
+    return out
+
+
+def _lstm_grad(grad, carry, kept, before, after):
+    i, f, g, o = kept
+    cell = np.tanh(after[1])
+    carry = carry + grad * o * (1 - cell * cell)
+    gates = (carry * g * i * (1 - i), carry * before[1] * f * (1 - f), carry * i * (1 - g * g),
+             grad * cell * o * (1 - o))  # fmt: skip
+    return gates, carry * f
+
+
+def _gru_grad(grad, carry, kept, before, after):
+    r, z, n, hn = kept
+    grad = grad + carry
+    new = grad * (1 - z) * (1 - n * n)
+    update = grad * (before[0] - n) * z * (1 - z)
+    return (new * hn * r * (1 - r), update, new * r, new), grad * z
+
+
+def _tanh_grad(grad, carry, kept, before, after):
+    return (grad * (1 - after[0] * after[0]),), carry
+
+
+def _relu_grad(grad, carry, kept, before, after):
+    return (np.where(after[0] <= 0, 0, grad),), carry
+
+
+_GRADS: dict[str, Callable[..., Any]] = {
+    "lstm": _lstm_grad, "gru": _gru_grad, "tanh": _tanh_grad, "relu": _relu_grad
+}  # fmt: skip
+
+
+def _recurrence_grad(params, memory, weight, outputs, *last):
+    cell = CELLS[params["cell"]]
+    steps, batch, hidden = outputs.shape
+    places = Places(cell, steps, batch, hidden)
+    states = memory[: places.kept(0)].reshape(cell.states, steps + 1, batch, hidden)
+    kept = memory[places.kept(0) :].reshape(-1, steps, batch, hidden)
+    out = np.empty(places.grad_size, memory.dtype)
+    wide = out[: places.first_grad(0)].reshape(steps, batch, cell.wide * hidden)
+    grad = last[0]
+    carry = last[1] if cell.states > 1 else np.zeros_like(grad)
+    for step in reversed(range(steps)):
+        now, before, after = times(step, steps, params["reverse"])
+        gates, carry = _GRADS[params["cell"]](
+            outputs[now] + grad, carry, kept[:, now], states[:, before], states[:, after]
+        )
+        wide[now] = np.concatenate(gates, 1)
+        grad = wide[now, :, : cell.gates * hidden] @ weight
+    first = [grad, carry] if cell.states > 1 else [grad + carry]
+    out[places.first_grad(0) :] = np.concatenate(first).reshape(-1)
+    return out
+
+
+# The records ------------------------------------------------------------------------------------
+
+
+def _infer(specs, params):
+    own = kinds.same_dtype("recurrence", specs)
+    cell = CELLS[params["cell"]]
+    gates, weight = specs[:2]
+    rows, hidden = weight.shape
+    if rows != cell.gates * hidden or gates.ndim != 3 or gates.shape[2] != rows:
+        raise kinds.RuleError(
+            f"recurrence: gates (T, B, {cell.gates} H) and weights ({cell.gates} H, H) are wanted, "
+            f"got {gates} and {weight}"
+        )
+    steps, batch, _ = gates.shape
+    if any(s.shape != (batch, hidden) for s in specs[2 : 2 + cell.states]):
+        raise kinds.RuleError(f"recurrence: states must be ({batch}, {hidden})")
+    return spec((Places(cell, steps, batch, hidden).size(params["keep"]),), own)
+
+
+recurrence = register(
+    Primitive(
+        "recurrence",
+        "recurrence",
+        infer=_infer,
+        reference=_recurrence,
+        categories=FLOATS,
+        doc="All steps of a cell: gates from the input (T, B, gates * H), recurrent weights, the "
+        "first states (B, H), for a GRU the bias of its recurrent gates.",
+    )
+)
+
+
+def _infer_grad(specs, params):
+    own = kinds.same_dtype("recurrence_grad", specs)
+    cell = CELLS[params["cell"]]
+    places = Places(cell, *specs[2].shape)
+    if specs[0].shape != (places.size(True),):
+        raise kinds.RuleError(f"recurrence_grad: {specs[0]} is not a kept result of {specs[2]}")
+    return spec((places.grad_size,), own)
+
+
+recurrence_grad = register(
+    Primitive(
+        "recurrence_grad",
+        "recurrence",
+        infer=_infer_grad,
+        reference=_recurrence_grad,
+        categories=FLOATS,
+        doc="Gradients of gates and first states: from what recurrence kept, the recurrent "
+        "weights, and the gradients of all outputs (T, B, H) and of the last states.",
+    )
+)

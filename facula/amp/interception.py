@@ -25,6 +25,8 @@ _HOOK = "_facula_intercepted_call"
 class _InterceptedOperator(Operator):
     """An operator whose arguments pass through its handler first."""
 
+    exchangeable = False
+
     def __call__(self, *args, **kwargs):
         if modes.trace is None:
             args, kwargs = self.handler(args, kwargs)
@@ -52,10 +54,13 @@ def _exchangeable(function: Any) -> Any:
 def intercept(function: Any, handler: Handler) -> Callable[[], None] | None:
     """Pass every call's arguments through ``handler``; returns what ends it, or None."""
     function = _exchangeable(function)
-    if type(function) is Operator:
+    if isinstance(function, Operator):
+        if not function.exchangeable:  # another name of an operator that is intercepted already
+            return None
+        before = type(function)
         function.handler = handler
         function.__class__ = _InterceptedOperator
-        return lambda: setattr(function, "__class__", Operator)
+        return lambda: setattr(function, "__class__", before)
     if not isinstance(function, types.FunctionType) or function.__code__.co_filename == __file__:
         return None
     code = function.__code__

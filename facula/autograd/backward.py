@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from facula.autograd.compose import compose
 from facula.autograd.handle import TensorBase, wrap
-from facula.autograd.modes import anomaly_seen, modes, tracing
+from facula.autograd.modes import anomaly_seen, detours, modes
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
 from facula.autograd.routes import LONGEST, Route, keep, known_route
 from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
@@ -145,7 +145,7 @@ def _repeated(tensor, retain_graph) -> bool:
         tensor._sync()
     if tensor._node is None or (anomaly_seen and modes.anomaly):
         return False
-    if tracing.count and modes.trace is not None:
+    if detours.count and modes.trace is not None:
         return False
     known = known_route(tensor)
     if known is None:

@@ -25,29 +25,42 @@ modes = Modes()
 anomaly_seen: list[bool] = []  # filled when any thread first asks for anomaly detection
 
 
-class tracing:
-    """Within it, operations go into a trace instead of the recording, without gradients.
+class _Detours:
+    """How many traces and profilers are on, in all threads together.
 
-    ``tracing.count`` tells how many traces are being made by all threads together. It is almost
-    always zero, and several times cheaper to look at than ``modes.trace`` of the thread.
+    It is almost always zero, and several times cheaper to look at than ``modes.trace`` of the
+    thread: while it is not, operations take the long way and look there.
     """
 
-    count = 0
-    _lock = threading.Lock()
+    __slots__ = ("count", "lock")
+
+    def __init__(self):
+        self.count = 0
+        self.lock = threading.Lock()
+
+    def add(self, change: int) -> None:
+        """One more (1) or one less (-1)."""
+        with self.lock:
+            self.count += change
+
+
+detours = _Detours()
+
+
+class tracing:
+    """Within it, operations go into a trace instead of the recording, without gradients."""
 
     def __init__(self, trace: Trace):
         self._trace = trace
 
     def __enter__(self):
-        with tracing._lock:
-            tracing.count += 1
+        detours.add(1)
         self._before = modes.trace, modes.grad
         modes.trace, modes.grad = self._trace, False
 
     def __exit__(self, *exc):
         modes.trace, modes.grad = self._before
-        with tracing._lock:
-            tracing.count -= 1
+        detours.add(-1)
 
 
 class _ContextDecorator:

@@ -1,8 +1,9 @@
 """Operator: a function users call; its body in primitives, its PyTorch name, its derivative.
 
-Calling an operator costs a few microseconds: its arguments are turned into a key (specs of the
+Calling an operator costs a microsecond or two: its arguments are turned into a key (specs of the
 tensors, static arguments), the key finds a :class:`Call` made when the same kind of call was first
-seen, and the recorder appends that call's block. Only the first call of a kind runs the body.
+seen, and the recorder appends that call's block. Only the first call of a kind runs the body. What
+happens is written here; operators in use do it in one function each (see written.py).
 
 A body sees tensors and numbers. It may use other operators and bind primitives (``kit``). Python
 floats become inputs of the program, so a body gets them as 0-d tensors and cannot branch on them;
@@ -20,7 +21,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from facula.autograd.handle import TensorBase, classes, wrap
-from facula.autograd.modes import anomaly_seen, modes, tracing
+from facula.autograd.modes import anomaly_seen, detours, modes, tracing
 from facula.autograd.node import make_node, node_class, sequence
 from facula.autograd.sweep import fitted, zero_grads
 from facula.base.caches import Cache
@@ -29,6 +30,7 @@ from facula.graph.build import Trace
 from facula.graph.spec import WEAK
 from facula.operators import lookup, pullback, views
 from facula.operators.arguments import fill, template_of
+from facula.operators.written import missing, written
 from facula.runtime.recorder import Entry, recorder
 from facula.runtime.value import Value
 
@@ -36,6 +38,7 @@ Number = Any  # annotation: ints and bools given here are inputs of the program,
 Numbers = Any  # the same, for a parameter that takes a sequence of numbers
 Operand = Any  # the same, for parameters that take a tensor or a number
 _NUMERIC = ("Number", "Numbers", "Operand")
+_OFTEN = (2, 16, 256, 4096)
 _new = object.__new__
 
 
@@ -201,8 +204,7 @@ class Operator:
         self.roles = [roles.get(name) in _NUMERIC for name in self.names]
         self.numeric = any(self.roles)  # calls that differ only in numbers share one program
         self.arity = count
-        self.find = lookup.first
-        self.strange = 0  # calls that ``find`` was not made for
+        self.strange = 0  # calls that went the general way
         self.name = name
         self.rules = pullback.parse(derivative, self.names)
         self.view = view
@@ -225,23 +227,43 @@ class Operator:
     def __get__(self, instance, owner=None):
         return self if instance is None else MethodType(self, instance)
 
+    exchangeable = True  # whether the class may become one with a ``__call__`` written out
+
     def __call__(self, *args, **kwargs):
-        # This method and Recorder.record_one are the hot path of the whole project: every operation
-        # of every program passes here, so they trade some repetition for fewer Python calls.
         if kwargs or len(args) != self.arity:
             if "out" in kwargs and "out" not in self.names:
                 return self.into(kwargs.pop("out"), self(*args, **kwargs))
             args = self._bind(args, kwargs)
-        if tracing.count and modes.trace is not None:
+        if detours.count and modes.trace is not None:
             return self.in_trace(args)
         if self.view is not None:
             return self._call_view(args)
-        call, values, tensors = self.find(self, args)
+        call, values, tensors = lookup.general(self, args)
+        self._count(args)
         if not call.single:
-            return self._several(call, values, tensors)
+            return self.several(call, values, tensors)
         return _result(call, recorder.record_one(call.entry, values), values, tensors)
 
-    def _several(self, call, values, tensors):
+    def _count(self, args) -> None:
+        """Give the operator a class of its own when calls like this one keep coming."""
+        self.strange += 1
+        if self.strange in _OFTEN and self.exchangeable:
+            function = written(self, args)
+            if function is not None:
+                self.__class__ = type("Operator", (Operator,), {"__call__": function})
+
+    def again(self, given, more, out):
+        """A call that its written-out function was not made for: ``given`` may lack arguments."""
+        named = {} if out is missing else {"out": out}
+        count = next((i for i, a in enumerate(given) if a is missing), None)
+        if count is not None and not more:
+            later = zip(self.names[count:], given[count:], strict=True)
+            named.update({name: a for name, a in later if a is not missing})
+            given = given[:count]
+        return Operator.__call__(self, *given, *more, **named)
+
+    def several(self, call, values, tensors):
+        """Record a call and return its results, however many there are."""
         results = recorder.record(call.entry, values)
         outputs = _wrapped(call, values, tensors, results)
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
@@ -258,7 +280,8 @@ class Operator:
             call, values, tensors = lookup.general(self, args, False)
             results = [Value(spec) for spec in call.entry.specs]
         else:
-            call, values, tensors = self.find(self, args)
+            call, values, tensors = lookup.general(self, args)
+            self._count(args)
             if call.single:
                 value = recorder.record_one(call.entry, values)
                 out = _result(call, value, values, tensors)

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from facula.autograd.handle import TensorBase
-from facula.autograd.modes import modes
+from facula.autograd.modes import detours, modes
 from facula.autograd.profiler import Collector, Range, active
 from facula.operators.operator import Operator
 from facula.profiler.events import EventList, averages
@@ -132,6 +132,7 @@ def _start(collector: Collector, with_stack: bool) -> None:
     stack.enter_context(watching(_timed_run))
     _watches.append(stack)
     Operator.__call__ = _call_timer(with_stack)  # type: ignore[method-assign]
+    detours.add(1)
 
 
 def _stop() -> None:
@@ -139,6 +140,7 @@ def _stop() -> None:
     active.collector = None
     if _watches:
         _watches.pop().close()
+        detours.add(-1)
     Operator.__call__ = _plain_call  # type: ignore[method-assign]
 
 

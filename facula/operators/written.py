@@ -1,0 +1,223 @@
+"""Operators written out: calling one is a function of its own, made for the arguments it gets.
+
+``Operator.__call__`` looks at any arguments in loops and calls a handful of functions on the way.
+When an operator is used again it gets a class of its own, whose ``__call__`` does the same for
+arguments of the kinds it was given (two tensors; a tensor, a float and three settings) with nothing
+left to find out and nothing to call: key, recorded call, gradient node and result in one function.
+Everything else (keywords like ``out``, arguments of other kinds, traces) goes the general way.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from inspect import Parameter
+from threading import get_ident
+from types import FunctionType
+from typing import Any
+
+from facula.autograd.handle import classes
+from facula.autograd.modes import anomaly_seen, detours, modes
+from facula.autograd.node import sequence
+from facula.base.flags import flags
+from facula.graph.spec import WEAK_FLOAT
+from facula.operators.arguments import (
+    INTEGRAL,
+    STATIC,
+    TENSOR,
+    kind_of,
+    plain_classes,
+    static_classes,
+)
+from facula.operators.pullback import current_stack
+from facula.operators.views import attach
+from facula.runtime.recorder import recorder
+from facula.runtime.value import Value
+
+missing = object()  # stands for an argument that was not given
+_LONGEST = 12  # arguments
+
+_AGAIN = "return self.again(({all}), _more, out)"
+_TENSOR = """
+    try:
+        _alias = {a}._alias
+    except AttributeError:
+        {again}
+    if _alias is not None:
+        _storage = _alias.storage
+        if _storage.array is not None:
+            {shared}
+        elif _alias.seen != _storage.version:
+            {a}._sync()"""
+_NEEDS = """
+    if {a}._node is not None:
+        _needs |= {bit}"""
+_VALUE = """
+    _v{i} = {a}._value"""
+_FLOAT = """
+    if {a}.__class__ is float:
+        _v{i} = new(Value)
+        _v{i}.spec, _v{i}.buffer = WEAK_FLOAT, {a}
+        _v{i}.epoch = _v{i}.position = -1
+    else:"""
+_TUPLE = """
+    if {a}.__class__ is not tuple or ({a} and {a}[0].__class__ is not int):
+        {again}"""
+_STATIC = """
+    if {a}.__class__ not in static_classes:
+        {again}"""
+_PLAIN = """
+    if {a}.__class__ not in plain_classes:
+        {again}"""
+_WHOLE = """
+def call(self, {parameters}, *_more, out=missing):
+    if detours.count or _more or out is not missing:
+        {again}
+    _needs = 0{arguments}
+    if _needs and not modes.grad:
+        _needs = 0
+    try:
+        _call = self.cache[{key}]
+    except (KeyError, TypeError):
+        {again}
+    if not _call.single:
+        {several}
+    _entry = _call.entry
+    if recorder.thread != get_ident() or recorder.busy:
+        _value = recorder.record_one(_entry, [{values}])
+    else:  # what record_one does
+        recorder.busy = True
+        _epoch = recorder.epoch{admit}
+        _key = recorder.key
+        _key.append(_entry.number){positions}
+        recorder.calls.append(_entry)
+        if next(recorder.expected, None) is not _entry:
+            recorder.note_line(_entry)
+        _value = new(Value)
+        _value.spec = _entry.specs[0]
+        _value.buffer = None
+        _value.epoch = _epoch
+        _values = recorder.values
+        _value.position = len(_values)
+        _values.append(_value)
+        recorder.busy = False
+        recorder.budget -= 1
+        recorder.bytes -= _entry.cost
+        if recorder.budget < 0 or recorder.bytes < 0 or flags.eager:
+            recorder.flush()
+    _class = _call.node_class
+    if _class is None:
+        _node = None
+    else:
+        _node = _class()
+        _node.call = _call
+        _node.edges = ({edges})
+        _pick = _call.pick
+        _node.saved = () if _pick is None else _pick(({values}, _value))
+        _node.hooks = _node.extra = None
+        _node.sequence = next(sequence)
+        if anomaly_seen and modes.anomaly:
+            _node.line = current_stack()
+    _tensor = new(classes.tensor)
+    _tensor._value = _value
+    _tensor._node = _node
+    _tensor._nr = 0
+    _tensor._alias = _tensor._grad = None
+    return {result}
+"""
+_ADMIT = """
+        if _v{i}.epoch != _epoch:
+            recorder.admit(_v{i})"""
+_POSITION = """
+        _key.append(_v{i}.position)"""
+_EDGE = "({a}._node, {a}._nr), "
+_EDGE_OR_NONE = "None if {a}.__class__ is float else ({a}._node, {a}._nr), "
+_TENSORS = {"tensor": "{a}, ", "operand": "None if {a}.__class__ is float else {a}, "}
+
+_space: dict[str, Any] = {
+    "WEAK_FLOAT": WEAK_FLOAT, "Value": Value, "anomaly_seen": anomaly_seen, "attach": attach,
+    "classes": classes, "current_stack": current_stack, "detours": detours, "flags": flags,
+    "get_ident": get_ident, "missing": missing, "modes": modes, "new": object.__new__,
+    "plain_classes": plain_classes, "recorder": recorder, "sequence": sequence,
+    "static_classes": static_classes,
+}  # fmt: skip
+
+
+def _kind(argument, role) -> str | None:
+    """Which text looks at an argument like this one; None if only the general way can."""
+    kind = kind_of(argument.__class__)
+    if kind == TENSOR:
+        return "operand" if role else "tensor"
+    if argument.__class__ is float:
+        return "operand"
+    if argument.__class__ is tuple and not role:
+        return "tuple" if not argument or argument[0].__class__ is int else None
+    if kind == STATIC:
+        return "static" if role else "plain"
+    return "plain" if kind == INTEGRAL and not role else None
+
+
+def _tensor_text(a, i, again, shared, differentiable) -> str:
+    text = _TENSOR + _NEEDS * differentiable + _VALUE
+    return text.format(a=a, i=i, bit=1 << i, again=again, shared=shared)
+
+
+@lru_cache(256)
+def _code(kinds: tuple[str, ...], view: bool, differentiable: bool) -> Any:
+    """The code of a call with arguments of these kinds."""
+    names = [f"a{n}" for n in range(len(kinds))]
+    again = _AGAIN.format(all="".join([f"{a}, " for a in names]))
+    arguments, key, edges, count = "", "", "", 0
+    for a, kind in zip(names, kinds):
+        shared = again if view and a == "a0" else f"{a}._sync()"
+        if kind in ("tensor", "operand"):
+            text = _tensor_text(a, count, again, shared, differentiable)
+            if kind == "operand":
+                text = _FLOAT.format(a=a, i=count) + text.replace("\n", "\n    ")
+            key += f"_v{count}.spec, "
+            edges += (_EDGE_OR_NONE if kind == "operand" else _EDGE).format(a=a)
+            count += 1
+        else:
+            text = {"tuple": _TUPLE, "static": _STATIC, "plain": _PLAIN}[kind]
+            text = text.format(a=a, again=again)
+            key += f"{a}, "
+        arguments += text
+    values = ", ".join([f"_v{i}" for i in range(count)])
+    tensors = "".join([_TENSORS.get(kind, "").format(a=a) for a, kind in zip(names, kinds)])
+    whole = _WHOLE.format(
+        parameters=", ".join(names), again=again, arguments=arguments, key=f"{key}_needs",
+        several=again if view else f"return self.several(_call, [{values}], ({tensors}))",
+        values=values, admit="".join([_ADMIT.format(i=i) for i in range(count)]),
+        positions="".join([_POSITION.format(i=i) for i in range(count)]), edges=edges,
+        result="attach(_tensor, a0, self, ({}), None, _call.layouts)".format("".join(
+            [f"{a}, " for a in names])) if view else "_tensor",
+    )  # fmt: skip
+    made: dict[str, Any] = {}
+    exec(compile(whole, __file__, "exec"), _space, made)
+    return made["call"].__code__
+
+
+def written(operator, args):
+    """The function that calls ``operator`` with arguments like these; None if there is none."""
+    kinds = tuple([_kind(a, role) for a, role in zip(args, operator.roles, strict=True)])
+    if None in kinds or not {"tensor", "operand"} & {*kinds} or len(kinds) > _LONGEST:
+        return None
+    if operator.view is not None and kinds[0] != "tensor":
+        return None
+    code = _code(kinds, operator.view is not None, operator.differentiable)
+    # A copy for each operator: its parameters have their own names, and the interpreter notes in
+    # the code which classes it meets there.
+    rest = code.co_varnames[1 + len(kinds) :]
+    renamed = (_own(operator.names), *operator.names, *rest)
+    if len({*renamed}) < len(renamed):  # a parameter is called as one of ours
+        return None
+    name = operator.__name__
+    code = code.replace(co_varnames=renamed, co_name=name, co_qualname=name)
+    defaults = tuple([missing if d is Parameter.empty else d for d in operator.defaults])
+    made = FunctionType(code, _space, name, defaults)
+    made.__kwdefaults__ = {"out": missing}
+    return made
+
+
+def _own(names) -> str:
+    """What the operator itself is called in the function; some have a parameter ``self``."""
+    return "_operator" if "self" in names else "self"

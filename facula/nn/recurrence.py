@@ -7,95 +7,27 @@ Each function has the form ``(inputs, state, weights, sizes, reverse) -> (output
 * ``state`` a tuple of (B, hidden) tensors; ``weights`` (w_ih, w_hh, b_ih, b_hh[, w_hr]),
   with None for a missing bias;
 * ``reverse`` runs from the last step to the first; the outputs stand in input order.
-
-The loop over steps is here and nowhere else, so that a compiler can put a fused one in its place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from facula import operators as ops
-from facula.operators.operator import operator
+from facula import tensors
+from facula.autograd.modes import modes
+from facula.base import dtypes
+from facula.operators.recurrence import recurrence
+from facula.operators.recurrent_steps import STEPS, Step, all_steps, unrolled
 from facula.tensors import Tensor
 
 State = tuple[Tensor, ...]
-# (gates from the input, state, weights) -> new state; its first entry is the output
-Step = Callable[[Tensor, State, tuple], State]
-
-
-def tanh_step(gates: Tensor, state: State, weights: tuple) -> State:
-    """h' = tanh(gates + W_hh h + b_hh)."""
-    return (ops.tanh(gates + ops.linear(state[0], weights[1], weights[3])),)
-
-
-def relu_step(gates: Tensor, state: State, weights: tuple) -> State:
-    """h' = relu(gates + W_hh h + b_hh)."""
-    return (ops.relu(gates + ops.linear(state[0], weights[1], weights[3])),)
-
-
-def lstm_step(gates: Tensor, state: State, weights: tuple) -> State:
-    """One step of a long short-term memory, gates in the order input, forget, cell, output."""
-    h, c = state
-    all_gates = gates + ops.linear(h, weights[1], weights[3])
-    i, f, g, o = ops.chunk(all_gates, 4, 1)
-    c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-    h = ops.sigmoid(o) * ops.tanh(c)
-    if len(weights) > 4:
-        h = ops.linear(h, weights[4])
-    return h, c
-
-
-def gru_step(gates: Tensor, state: State, weights: tuple) -> State:
-    """One step of a gated recurrent unit, gates in the order reset, update, new."""
-    h = state[0]
-    x_r, x_z, x_n = ops.chunk(gates, 3, 1)
-    h_r, h_z, h_n = ops.chunk(ops.linear(h, weights[1], weights[3]), 3, 1)
-    r = ops.sigmoid(x_r + h_r)
-    z = ops.sigmoid(x_z + h_z)
-    n = ops.tanh(x_n + r * h_n)
-    return ((h - n) * z + n,)
-
-
-def rnn_tanh(
-    inputs: Tensor, state: State, weights: tuple, sizes: list[int] | None, reverse: bool
-) -> tuple[Tensor, State]:
-    """A whole Elman recurrence with tanh."""
-    return _run(tanh_step, inputs, state, weights, sizes, reverse)
-
-
-def rnn_relu(
-    inputs: Tensor, state: State, weights: tuple, sizes: list[int] | None, reverse: bool
-) -> tuple[Tensor, State]:
-    """A whole Elman recurrence with relu."""
-    return _run(relu_step, inputs, state, weights, sizes, reverse)
-
-
-def lstm(
-    inputs: Tensor, state: State, weights: tuple, sizes: list[int] | None, reverse: bool
-) -> tuple[Tensor, State]:
-    """A whole long short-term memory; the state is (h, c)."""
-    return _run(lstm_step, inputs, state, weights, sizes, reverse)
-
-
-def gru(
-    inputs: Tensor, state: State, weights: tuple, sizes: list[int] | None, reverse: bool
-) -> tuple[Tensor, State]:
-    """A whole gated recurrent unit."""
-    return _run(gru_step, inputs, state, weights, sizes, reverse)
-
-
-SEQUENCES: dict[str, Callable[..., tuple[Tensor, State]]] = {
-    "RNN_TANH": rnn_tanh,
-    "RNN_RELU": rnn_relu,
-    "LSTM": lstm,
-    "GRU": gru,
-}
 
 
 def _run(
-    step: Step,
+    cell: str,
     inputs: Tensor,
     state: State,
     weights: tuple,
@@ -103,38 +35,56 @@ def _run(
     reverse: bool,
 ) -> tuple[Tensor, State]:
     # the input's part of all gates is one matrix product over all steps
+    if sizes is None and _fits(inputs, state, weights):
+        found = _fused(cell, inputs, state, weights, reverse)
+        if found is not None:
+            return found
     gates = ops.linear(inputs, weights[0], weights[2])
     if sizes is not None:
         run = _packed_backward if reverse else _packed_forward
-        return run(step, ops.split(gates, sizes), state, weights, sizes)
+        return run(STEPS[cell], ops.split(gates, sizes), state, weights, sizes)
     if gates.dtype is not weights[1].dtype:  # autocast looks at each operation
-        outputs, *last = _steps(step, gates, state, weights, reverse)
+        outputs, *last = all_steps(cell, gates, state, weights, reverse)
     else:
-        outputs, *last = _whole(step.__name__, gates, state, weights, reverse)
+        outputs, *last = unrolled(cell, gates, state, weights, reverse)
     return outputs, tuple(last)
 
 
-def _steps(step: Step, gates: Tensor, state: State, weights: tuple, reverse: bool) -> list[Tensor]:
-    """The outputs of all steps, then the last state."""
-    outputs = []
-    steps: Any = ops.unbind(gates, 0)
-    for gate in reversed(steps) if reverse else steps:
-        state = step(gate, state, weights)
-        outputs.append(state[0])
-    return [ops.stack(outputs[::-1] if reverse else outputs, 0), *state]
+SEQUENCES: dict[str, Callable[..., tuple[Tensor, State]]] = {
+    "RNN_TANH": partial(_run, "tanh"),
+    "RNN_RELU": partial(_run, "relu"),
+    "LSTM": partial(_run, "lstm"),
+    "GRU": partial(_run, "gru"),
+}
 
 
-_STEPS: dict[str, Step] = {f.__name__: f for f in (tanh_step, relu_step, lstm_step, gru_step)}
+def _fits(inputs: Tensor, state: State, weights: tuple) -> bool:
+    """Whether all steps can be one operation."""
+    own = inputs.dtype
+    if len(weights) > 4 or not inputs.size(0) or own not in (dtypes.float32, dtypes.float64):
+        return False
+    return all(x is None or x.dtype is own for x in (*state, *weights))
 
 
-@operator(name="Stack")
-def _whole(step: str, gates: Tensor, state: State, weights: tuple, reverse: bool) -> list[Tensor]:
-    """All steps as one operation: recorded at once however long the sequence is.
-
-    The gradient is composed from the steps'; where a program ends between forward and backward it
-    computes the steps again.
-    """
-    return _steps(_STEPS[step], gates, state, weights, reverse)
+def _fused(
+    cell: str, inputs: Tensor, state: State, weights: tuple, reverse: bool
+) -> tuple[Tensor, State] | None:
+    """All steps as one operation; None under autocast, which looks at each one."""
+    w_ih, w_hh, b_ih, b_hh = weights
+    bias = None
+    if cell == "gru":  # its recurrent bias stands inside a product
+        bias = b_hh
+        if bias is None:
+            bias = tensors.zeros(w_hh.size(0), dtype=w_hh.dtype, device=w_hh.device)
+    elif b_hh is not None:
+        b_ih = b_hh if b_ih is None else b_ih + b_hh
+    gates = ops.linear(inputs, w_ih, b_ih)
+    if gates.dtype is not w_hh.dtype:
+        return None
+    given = (gates, w_hh, *state, *([] if bias is None else [bias]))
+    keep = modes.grad and any(x.requires_grad for x in given)
+    _, outputs, *last = recurrence(gates, w_hh, list(state), bias, cell, reverse, keep)
+    return outputs, tuple(last)
 
 
 def _packed_forward(

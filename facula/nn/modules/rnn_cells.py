@@ -10,7 +10,7 @@ from facula import tensors
 from facula.nn import init
 from facula.nn.modules.module import Module
 from facula.nn.parameter import Parameter
-from facula.nn.recurrence import gru_step, lstm_step, relu_step, tanh_step
+from facula.operators.recurrent_steps import gru_step, lstm_step, relu_step, tanh_step
 from facula.tensors import Tensor
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from facula.engines.native import ir, target
-from facula.engines.native.contraction import kinds
+from facula.engines.native.contraction import kinds, winograd
 from facula.engines.native.contraction.blocks import Writer
 from facula.engines.native.contraction.choose import Choice, choose
 from facula.engines.native.contraction.combine import combine
@@ -55,11 +55,19 @@ class Lowering:
         """Everything: copies, contraction, sums of partial results."""
         if 0 in shape:
             return Lowered([])
+        fewer = winograd.fitting(kind, params, a, b, shape) if self._single else None
+        if fewer is not None:
+            last = epilogue or Store((*shape[:2], prod(shape[2:])), self.memory)
+            return Lowered(winograd.pieces(fewer, last, self._temporary), self.temps)
         left = Strided(given(0), a.shape, a.strides, a.offset)
         right = Strided(given(1), b.shape, b.strides, b.offset)
         problem = self._problem(kind, params, left, right, shape)
         self._contract(problem, epilogue)
         return Lowered(self.pieces, self.temps)
+
+    @property
+    def _single(self) -> bool:
+        return self.memory == self.compute == "float" and not self.rounds
 
     def _problem(self, kind: str, params, a: Strided, b: Strided, shape) -> Problem:
         """The cheapest way to see a node: what is padded and what guarded."""

@@ -16,7 +16,6 @@ from functools import partial
 from typing import Any
 
 from facula import operators as ops
-from facula import tensors
 from facula.autograd.modes import modes
 from facula.base import dtypes
 from facula.operators.recurrence import recurrence
@@ -71,19 +70,12 @@ def _fused(
 ) -> tuple[Tensor, State] | None:
     """All steps as one operation; None under autocast, which looks at each one."""
     w_ih, w_hh, b_ih, b_hh = weights
-    bias = None
-    if cell == "gru":  # its recurrent bias stands inside a product
-        bias = b_hh
-        if bias is None:
-            bias = tensors.zeros(w_hh.size(0), dtype=w_hh.dtype, device=w_hh.device)
-    elif b_hh is not None:
-        b_ih = b_hh if b_ih is None else b_ih + b_hh
     gates = ops.linear(inputs, w_ih, b_ih)
     if gates.dtype is not w_hh.dtype:
         return None
-    given = (gates, w_hh, *state, *([] if bias is None else [bias]))
+    given = [x for x in (gates, w_hh, *state, b_hh) if x is not None]
     keep = modes.grad and any(x.requires_grad for x in given)
-    _, outputs, *last = recurrence(gates, w_hh, list(state), bias, cell, reverse, keep)
+    _, outputs, *last = recurrence(gates, w_hh, list(state), b_hh, cell, reverse, keep)
     return outputs, tuple(last)
 
 

@@ -86,7 +86,7 @@ def recurrence(gates, w_hh, state, bias, cell: str, reverse: bool, keep: bool):
     """All steps of a cell: memory for the gradient, outputs (T, B, H), last states (B, H).
 
     ``gates`` (T, B, k * H) is the input's part with its bias, ``w_hh`` (k * H, H); ``state`` is a
-    list of (B, H). ``bias`` (3 * H) belongs to a GRU's recurrent gates and is None for the others.
+    list of (B, H), ``bias`` (k * H) goes with ``w_hh`` and may be None.
     ``keep`` says that a gradient may be asked for; without it that costs all steps again.
     """
     places = _places(cell, gates)

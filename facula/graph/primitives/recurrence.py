@@ -96,25 +96,25 @@ def _sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
-def _lstm(from_input, from_state, state, bias):
+def _lstm(from_input, from_state, state):
     i, f, g, o = np.split(from_input + from_state, 4, 1)
     i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
     cell = f * state[1] + i * g
     return (o * np.tanh(cell), cell), (i, f, g, o)
 
 
-def _gru(from_input, from_state, state, bias):
-    (r, z, n), (hr, hz, hn) = np.split(from_input, 3, 1), np.split(from_state + bias, 3, 1)
+def _gru(from_input, from_state, state):
+    (r, z, n), (hr, hz, hn) = np.split(from_input, 3, 1), np.split(from_state, 3, 1)
     r, z = _sigmoid(r + hr), _sigmoid(z + hz)
     n = np.tanh(n + r * hn)
     return ((state[0] - n) * z + n,), (r, z, n, hn)
 
 
-def _tanh(from_input, from_state, state, bias):
+def _tanh(from_input, from_state, state):
     return (np.tanh(from_input + from_state),), ()
 
 
-def _relu(from_input, from_state, state, bias):
+def _relu(from_input, from_state, state):
     return (np.maximum(from_input + from_state, 0),), ()
 
 
@@ -132,11 +132,11 @@ def _recurrence(params, gates, weight, *rest):
     states = out[: places.kept(0)].reshape(shape)
     kept = out[places.kept(0) :].reshape(-1, steps, batch, places.hidden)
     states[:, steps if params["reverse"] else 0] = rest[: cell.states]
-    bias = rest[cell.states] if len(rest) > cell.states else None
+    bias = rest[cell.states] if len(rest) > cell.states else 0
     for step in range(steps):
         now, before, after = times(step, steps, params["reverse"])
         state = states[:, before]
-        new, keep = _STEPS[params["cell"]](gates[now], state[0] @ weight.T, state, bias)
+        new, keep = _STEPS[params["cell"]](gates[now], state[0] @ weight.T + bias, state)
         states[:, after] = new
         if params["keep"] and keep:
             kept[:, now] = keep
@@ -222,7 +222,7 @@ recurrence = register(
         reference=_recurrence,
         categories=FLOATS,
         doc="All steps of a cell: gates from the input (T, B, gates * H), recurrent weights, the "
-        "first states (B, H), for a GRU the bias of its recurrent gates.",
+        "first states (B, H), and perhaps a bias (gates * H) that goes with the weights.",
     )
 )
 

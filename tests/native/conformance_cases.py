@@ -12,6 +12,7 @@ from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
 from facula.engines.reference.bfloat16 import round_to_bfloat16
 from facula.graph.primitive import TABLE
 from facula.graph.primitives.movement import Data
+from facula.graph.primitives.recurrence import CELLS, Places
 from facula.operators import namespaces as _operators  # noqa: F401 (all of them fill the table)
 
 ELEMENTWISE = [p for p in TABLE.values() if p.domain is not None]
@@ -156,9 +157,29 @@ def _makers() -> Iterator[Case]:
     yield Case("make_complex", [(3, 17), (17,)], {}, [dtypes.float32, dtypes.float64])
 
 
+def _small(*shape):
+    """Weights whose products with vectors are not much larger than these."""
+    return lambda rng, own: values(rng, shape, own, (-0.25, 0.25))
+
+
+def _recurrences() -> Iterator[Case]:
+    steps, batch, hidden = 3, 9, 17
+    for name, cell in CELLS.items():
+        places = Places(cell, steps, batch, hidden)
+        weight, state = _small(cell.gates * hidden, hidden), (batch, hidden)
+        given = [(steps, batch, cell.gates * hidden), weight, *[state] * cell.states]
+        bias = (cell.gates * hidden,)
+        yield Case("recurrence", given, {"cell": name, "reverse": False, "keep": True}, FLOATS)
+        params = {"cell": name, "reverse": True, "keep": False}
+        yield Case("recurrence", [*given, bias], params, FLOATS)
+        given = [(places.size(True),), weight, (steps, batch, hidden), *[state] * cell.states]
+        for reverse in (False, True):
+            yield Case("recurrence_grad", given, {"cell": name, "reverse": reverse}, FLOATS)
+
+
 def structured() -> list[Case]:
     """Cases of all primitives that are not plainly elementwise and not calls of libraries."""
-    makers = (_reductions, _movements, _indexing, _windows, _contractions, _makers)
+    makers = (_reductions, _movements, _indexing, _windows, _contractions, _recurrences, _makers)
     return [case for make in makers for case in make()]
 
 

@@ -28,7 +28,11 @@ class Cache(dict):
         return value
 
 
+forgotten = [0]  # how often :func:`forget` was called, for what is remembered outside of caches
+
+
 def forget() -> None:
     """Empty every cache."""
+    forgotten[0] += 1
     for cache in list(_caches.values()):
         cache.clear()

@@ -2,19 +2,26 @@
 
 Optimizers are written with it. The function is traced once for each kind of arguments (specs,
 structure, static values) and replayed as one block. Python floats are inputs by position; no
-gradients are recorded.
+gradients are recorded. An update that comes again and again (``Update``) finds its block by
+comparing what it is given with what it was given before, which is cheaper than a key.
 """
 
 from __future__ import annotations
 
 import functools
+from operator import attrgetter
+from typing import Any
 
 from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
-from facula.base.caches import Cache
+from facula.base.caches import Cache, forgotten
 from facula.graph.build import Trace
+from facula.operators.lookup import float_value
 from facula.operators.operator import traced
 from facula.runtime.recorder import Entry, recorder, scalar
+from facula.runtime.value import Value
+
+_spec_of = attrgetter("spec")
 
 
 class _Recorded:
@@ -92,15 +99,65 @@ def _rebuild(structure, tensors):
     return cls([_rebuild(s, tensors) for s in structure])
 
 
-def formula(function):
-    """Record calls of ``function`` as single blocks; see the module's text.
+class Update:
+    """Calls of one formula with the same lists of tensors: an optimizer's step.
 
-    ``values`` of the result is the same for callers that want no tensors: it returns the values of
-    all tensors in the result, in order, as one list.
+    ``values(lists, numbers, structure)`` is the formula called with ``*lists, *numbers,
+    **structure``: lists of tensors, then floats and tensors, then what may be branched on. It
+    returns the values of all tensors in the result, in order, as one list.
     """
+
+    __slots__ = ("_entry", "_epoch", "_find", "_formula", "_lengths", "_specs", "_structure")
+
+    def __init__(self, formula):
+        self._formula = formula
+        self._find = formula.find
+        self._lengths: list = []
+        self._specs: list = []
+        self._structure: dict = {}
+        self._entry: Any = None
+        self._epoch = -1
+
+    def values(self, lists, numbers, structure) -> list[Value]:
+        if modes.trace is not None:
+            found: list = []
+            _flatten(self._formula(*lists, *numbers, **structure), found)
+            return found
+        values = []
+        for items in lists:
+            for item in items:
+                alias = item._alias
+                if alias is not None:
+                    storage = alias.storage
+                    if alias.seen != storage.version or storage.array is not None:
+                        item._sync()
+                values.append(item._value)
+        for number in numbers:
+            if number.__class__ is float:
+                values.append(float_value(number))
+            else:
+                number._sync()
+                values.append(number._value)
+        specs = [*map(_spec_of, values)]
+        lengths = [*map(len, lists)]
+        if (
+            specs != self._specs
+            or lengths != self._lengths
+            or structure != self._structure
+            or self._epoch != forgotten[0]
+        ):
+            known, values = self._find((*lists, *numbers), structure)
+            self._entry, self._specs, self._lengths = known.entry, specs, lengths
+            self._structure, self._epoch = structure, forgotten[0]
+        return recorder.record(self._entry, values)
+
+
+def formula(function):
+    """Record calls of ``function`` as single blocks; see the module's text."""
     cache = Cache(500)
 
-    def record(args, kwargs):
+    def find(args, kwargs):
+        """What was traced for such arguments, and the values of its operands."""
         key: list = []
         values: list = []
         for argument in args:
@@ -112,23 +169,17 @@ def formula(function):
         known = cache.get(key)
         if known is None:
             known = cache.put(key, _trace(function, args, kwargs, values))
-        return known, recorder.record(known.entry, values)
+        return known, values
 
     @functools.wraps(function)
     def call(*args, **kwargs):
         if modes.trace is not None:
             return function(*args, **kwargs)
-        known, results = record(args, kwargs)
+        known, values = find(args, kwargs)
+        results = recorder.record(known.entry, values)
         return _rebuild(known.structure, [wrap(value) for value in results])
 
-    def values(*args, **kwargs):
-        if modes.trace is not None:
-            found: list = []
-            _flatten(function(*args, **kwargs), found)
-            return found
-        return record(args, kwargs)[1]
-
-    call.values = values  # type: ignore[attr-defined]
+    call.find = find  # type: ignore[attr-defined]
     return call
 
 

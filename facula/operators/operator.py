@@ -47,8 +47,8 @@ class Call:
 
     __slots__ = (
         "edge_order", "entry", "frees", "in_specs", "input_count", "layouts", "make_node", "name",
-        "node_class", "number", "once", "operator", "out_specs", "output_count", "pick", "pulled",
-        "rebuild", "saves", "saves_outputs", "single", "template", "wanted",
+        "node_class", "number", "once", "only", "operator", "out_specs", "output_count", "pick",
+        "pulled", "rebuild", "saves", "saves_outputs", "single", "template", "wanted",
     )  # fmt: skip
     _numbers = count()
 
@@ -92,6 +92,7 @@ class Call:
                 )
             self.saves_outputs = any(i >= self.input_count for i in self.saves)
             self.pick = picker(self.saves)
+            self.only = self.saves[0] if len(self.saves) == 1 else None
             name = self.operator.name
             self.name = name(self.in_specs, self.template) if callable(name) else name
             self.node_class = node_class(self.name)

@@ -111,8 +111,11 @@ def call(self, {parameters}, *_more, out=missing):
         _node = _class()
         _node.call = _call
         _node.edges = ({edges})
-        _pick = _call.pick
-        _node.saved = () if _pick is None else _pick(({values}, _value))
+        if _call.only is not None:
+            _node.saved = (({values}, _value)[_call.only],)
+        else:
+            _pick = _call.pick
+            _node.saved = () if _pick is None else _pick(({values}, _value))
         _node.hooks = _node.extra = None
         _node.sequence = next(sequence)
         if anomaly_seen and modes.anomaly:

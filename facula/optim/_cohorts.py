@@ -30,6 +30,7 @@ class Cohort:
         "names",
         "states",
         "tensors",
+        "updates",
         "values",
         "versions",
     )
@@ -44,6 +45,7 @@ class Cohort:
         self.members: list[Tensor] = []
         self.states: list[dict[str, Any]] = []
         self.complex = False
+        self.updates: dict[Any, Any] = {}  # by formula, what is remembered of its last call
 
     def column(self, name: str) -> list[Tensor]:
         """The buffer called ``name`` of every parameter, as it stands in the state now."""
@@ -90,9 +92,19 @@ class Plan:
             and len(self.members) == len(members)
             and all(map(is_, self.members, members))
             and self.missing == list(map(is_, grads, repeat(None)))
-            and all(map(is_, self.states, map(optimizer.state.get, self.used)))
+            and self._has_states(optimizer.state)
             and all(map(Cohort.is_intact, self.cohorts))
         )
+
+    def _has_states(self, state: Any) -> bool:
+        """Whether the parameters in use still have the states they had.
+
+        Most optimizers have one group: then the entries come in the plan's order, and comparing
+        those is cheaper than asking for each parameter.
+        """
+        if len(state) == len(self.used) and all(map(is_, self.used, state)):
+            return all(map(is_, self.states, state.values()))
+        return all(map(is_, self.states, map(state.get, self.used)))
 
 
 def as_real(tensor: Tensor) -> Tensor:

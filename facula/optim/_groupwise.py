@@ -8,13 +8,13 @@ from typing import Any
 
 from facula import tensors
 from facula.autograd import enable_grad
-from facula.operators.formula import formula
+from facula.operators.formula import Update, formula
 from facula.optim._cohorts import Cohort, Plan, as_real, make_plan
 from facula.optim.optimizer import Optimizer
 from facula.runtime.recorder import recorder
 from facula.tensors import Tensor, assign_values
 
-_is_sparse = attrgetter("is_sparse")
+_is_sparse, _grad_of = attrgetter("is_sparse"), attrgetter("_grad")
 _TENSORS = {Tensor}  # most gradients have this very class, and are not sparse
 
 
@@ -30,7 +30,16 @@ class Rule:
 
     def __init__(self, function: Callable[..., tuple[list[Tensor], ...]]) -> None:
         self.plain = function
-        self.recorded = formula(function).values  # the results without tensors around them
+        recorded = formula(function)
+
+        def values(cohort, lists, numbers, structure):
+            """The results without tensors around them."""
+            update = cohort.updates.get(recorded)
+            if update is None:
+                update = cohort.updates[recorded] = Update(recorded)
+            return update.values(lists, numbers, structure)
+
+        self.recorded = values
 
 
 def number(value: Any) -> Any:
@@ -89,7 +98,7 @@ class GroupwiseOptimizer(Optimizer):
         """Update all parameters that have a gradient; returns the closure's loss, if any."""
         loss = evaluate(closure)
         for group in self.param_groups:
-            grads = [p.grad for p in group["params"]]
+            grads = [*map(_grad_of, group["params"])]
             plan = self._plan(group, grads)
             for cohort in plan.cohorts:
                 index = cohort.index
@@ -149,7 +158,7 @@ class GroupwiseOptimizer(Optimizer):
             for target, value in zip(targets, [v for result in results for v in result]):
                 target.copy_(value)
         else:
-            new = rule.recorded(params, grads, *lists, *numbers, **structure)
+            new = rule.recorded(cohort, (params, grads, *lists), numbers, structure)
             assign_values(targets, new)
         if cohort.tensors:
             cohort.values = values

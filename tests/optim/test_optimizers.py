@@ -202,10 +202,10 @@ def test_a_schedule_never_changes_the_program(monkeypatch, name, options):
     rule = sys.modules[type(optimizer)._update.__module__]._RULE
     recorded = rule.recorded
 
-    def spy(*args, **structure):
-        kinds = [[tuple(t.shape) for t in a] if isinstance(a, list) else type(a) for a in args]
-        seen.append((kinds, structure))
-        return recorded(*args, **structure)
+    def spy(cohort, lists, numbers, structure):
+        shapes = [[tuple(t.shape) for t in tensors] for tensors in lists]
+        seen.append((shapes, [type(n) for n in numbers], structure))
+        return recorded(cohort, lists, numbers, structure)
 
     monkeypatch.setattr(rule, "recorded", spy)
     group = optimizer.param_groups[0]

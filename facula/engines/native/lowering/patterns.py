@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facula.engines.native.lowering.expressions import is_zero
+from facula.engines.native.lowering.index_patterns import indexed_in_place
 from facula.engines.native.lowering.window_patterns import (
     at_constants,
     find_slices,
@@ -19,7 +20,7 @@ from facula.engines.native.lowering.window_patterns import (
 from facula.graph.node import Node
 from facula.graph.passes import live_nodes
 from facula.graph.primitive import Primitive
-from facula.graph.primitives.indexing import scatter
+from facula.graph.primitives.indexing import index, index_put, scatter
 from facula.graph.primitives.movement import reshape, window, window_update
 from facula.graph.primitives.window import window_argmax
 
@@ -44,7 +45,8 @@ MAX_POOL_GRAD = Primitive(
 )
 
 
-_STARTING = (scatter, window, window_update)  # nothing is rewritten without one of them
+# Nothing is rewritten without one of these.
+_STARTING = (scatter, window, window_update, index, index_put)
 
 
 def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
@@ -67,12 +69,16 @@ def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node],
         elif original in slices:
             found = at_constants(node) or [node]
         else:
-            found = _max_pool_grad(node) or _masked_by_relu(node) or [node]
+            found = _one_node(node) or [node]
         found[-1].source = node.source
         made.extend(found)
         new[original] = found[-1]
     results = [new[n] for n in outputs]
     return live_nodes(made, results), results
+
+
+def _one_node(node: Node) -> list[Node] | None:
+    return _max_pool_grad(node) or _masked_by_relu(node) or indexed_in_place(node)
 
 
 def _max_pool_grad(node: Node) -> list[Node] | None:

@@ -8,7 +8,9 @@ from facula.engines.native.lowering.expressions import is_zero
 from facula.engines.native.lowering.patterns import MAX_POOL_GRAD
 from facula.graph.node import Node
 
-_STARTS_FROM = frozenset(("scatter", "index_put", "slice_update", "window_update"))
+_STARTS_FROM = frozenset(
+    ("scatter", "index_put", "index_put_along", "slice_update", "window_update")
+)
 
 
 def starts_from_zeros(node: Node) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from facula.base import dtypes
 from facula.engines.native.kernel import Lowered, Piece, given, result
 from facula.engines.native.structured import (
+    along,
     extremes,
     gathers,
     max_pool_grad,
@@ -36,6 +37,7 @@ def _one_kernel(make: Make) -> Make:
 
 
 _PLAIN: dict[str, Make] = {
+    "add_runs": along.add_runs,
     "argmax": _one_kernel(extremes.place_of_extreme("argmax")),
     "argmin": _one_kernel(extremes.place_of_extreme("argmin")),
     "argsort": sorting.argsort,
@@ -47,6 +49,8 @@ _PLAIN: dict[str, Make] = {
     "cumsum": _one_kernel(scans.scan("cumsum")),
     "gather": gathers.gather,
     "index": gathers.index,
+    "index_along": along.index_along,
+    "index_runs": along.index_runs,
     "logcumsumexp": _one_kernel(scans.scan("logcumsumexp")),
     "pad": moves.pad,
     "recurrence": recurrent.recurrence,
@@ -62,12 +66,23 @@ _PLAIN: dict[str, Make] = {
 # These start from operand 0, which the caller may know to be zeros.
 _UPDATES: dict[str, Make] = {
     "index_put": scatters.index_put,
+    "index_put_along": along.index_put_along,
     "scatter": scatters.scatter,
     "slice_update": moves.slice_update,
     "window_update": moves.window_update,
 }
 _MOVES_ANYTHING = frozenset(
-    ("bitcast", "concat", "gather", "index", "pad", "slice_update", "window", "window_update")
+    (
+        "bitcast",
+        "concat",
+        "gather",
+        "index",
+        "index_along",
+        "pad",
+        "slice_update",
+        "window",
+        "window_update",
+    )
 )
 
 
@@ -76,7 +91,7 @@ def lower(
 ) -> Lowered | None:
     """The pieces that compute a primitive.
 
-    Of updates (scatter, index_put, slice_update, window_update), which start from operand 0:
+    Of updates (scatter, index_put, slice_update, window_update ...), which start from operand 0:
     ``zeros`` says that it is all zeros, ``in_place`` that the result's memory holds it already;
     in both cases it is not among the operands of the pieces. ``STATUS`` is not among the writes.
     """

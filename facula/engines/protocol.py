@@ -8,6 +8,10 @@ from typing import Any, Protocol
 from facula.graph.node import Node
 
 
+class BadIndex(Exception):
+    """An index was out of bounds: what there is to say of it, and the mark of the call."""
+
+
 class Executable(Protocol):
     """A compiled program."""
 

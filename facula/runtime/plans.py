@@ -74,10 +74,10 @@ class Plan:
     def compile(self) -> None:
         """Choose an engine by how often the program has been seen, and compile for it."""
         if tiers.may_be_last(self.sightings):
-            key, live, _, calls, _ = self._recorded
-            pieces = Pieces(key, calls, live)
+            key, live, _, calls, lines = self._recorded
+            pieces = Pieces(key, calls, live, lines)
             if pieces.work() <= tiers.LARGE:
-                self.executable, self.engine = pieces, "reference"
+                self.executable, self.engine = pieces, pieces.link()
                 return
         chosen = tiers.engine_for(self.nodes, self.sightings)
         self.executable = chosen.compile(self.nodes, self.outputs)

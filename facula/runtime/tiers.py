@@ -10,6 +10,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Any
 
 from facula.base.flags import flags
 from facula.engines.protocol import Engine
@@ -17,6 +18,8 @@ from facula.engines.registry import Unavailable, engine
 from facula.graph.node import Node
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
+OFTEN = 8  # programs that were seen once and share a block, before the block is compiled by itself
+BLOCKS = "block-by-block"  # how such a program is run; not an engine of its own
 _REFERENCE, _NATIVE = "reference", "native"
 
 
@@ -56,9 +59,14 @@ def may_be_last(sightings: int) -> bool:
     return _best() == _NATIVE
 
 
+def compiler() -> Any:
+    """The engine that compiles single blocks."""
+    return engine(_NATIVE)
+
+
 def should_recompile(used: str, sightings: int) -> bool:
     """Whether a program that engine ``used`` has run before deserves a better one now."""
-    return sightings == 2 and used == _REFERENCE and _best() == _NATIVE
+    return sightings == 2 and used in (_REFERENCE, BLOCKS) and _best() == _NATIVE
 
 
 def _choose(nodes: Sequence[Node], sightings: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula.engines.native import jit, threads
+from facula.engines.native import jit, linked, threads
 from facula.engines.native.executable import NativeSegment
 from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Unsupported, lower
@@ -73,6 +73,14 @@ class NativeEngine:
                 continue
             break
         return made[0][1] if whole else Segments(inputs, made, outputs)
+
+    def link(self, blocks: Sequence[tuple[list[Node], list[Node], list[Node]]]):
+        """Code for blocks by themselves, see `linked.py`; None for one that cannot have any."""
+        return linked.link(blocks)
+
+    def chain(self, values: list[Any]) -> linked.Chain:
+        """A program of such blocks, to be collected and run."""
+        return linked.Chain(values)
 
     def use_threads(self, count: int) -> None:
         threads.set_count(count)

@@ -23,3 +23,9 @@ def default_stream() -> Stream:
         _default.stream = Stream()
         _default.stream.reseed_from_system()
     return _default.stream
+
+
+def exchange(stream: Stream) -> Stream:
+    """Put another stream in the place of the default one, which is returned."""
+    before, _default.stream = default_stream(), stream
+    return before

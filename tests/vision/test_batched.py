@@ -1,8 +1,12 @@
 """Batched fetching: bit for bit the samples one by one, with the same random draws."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
+import facula
 from facula import tensors
 from facula.base import dtypes
 from facula.vision import datasets, transforms
@@ -32,6 +36,11 @@ PIPELINES = {
     "reflected": [Pad(4, padding_mode="reflect"), RandomCrop(28), PILToTensor()],
     "converted": [PILToTensor(), ConvertImageDtype(dtypes.float32), Normalize(0.5, 0.5)],
     "resized": [Resize(32), CenterCrop(24), RandomVerticalFlip(), ToTensor()],
+    "odd width": [RandomCrop(21), RandomHorizontalFlip(), RandomCrop(19, 1), ToTensor()],
+    "powers of two": [ToTensor(), Normalize((0.3, 0.3, 0.3), (-0.25, 4.0, 2.0**-60))],
+    "tiny": [ToTensor(), Normalize((0.3, 0.3, 0.3), (2.0**-100, 4.0, 2.0**-60))],
+    "by channel": [ToTensor(), Normalize([0.49, 0.48, 0.45], [0.25, 0.24, 0.26])],
+    "middle first": [CenterCrop(22), RandomHorizontalFlip(), RandomVerticalFlip(), ToTensor()],
     "nested": [Compose([RandomHorizontalFlip(), ToTensor()]), Normalize(0.5, 0.5)],
 }
 
@@ -52,11 +61,31 @@ class _Color(datasets.CIFAR10):
         self.targets = rng.integers(0, 10, 50).tolist()
 
 
-@pytest.mark.parametrize("kind", [_Grey, _Color])
+class _Planes(_Color):
+    """Images that lie in memory plane by plane, as those of CIFAR's files do."""
+
+    def __init__(self, transform):
+        super().__init__(transform)
+        self.data = np.ascontiguousarray(self.data.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+
+
+class _Wider(_Color):
+    """Images that are part of larger ones."""
+
+    def __init__(self, transform):
+        super().__init__(transform)
+        self.data = self.data[:, 1:31, ::-1]
+
+
+@pytest.mark.parametrize("kind", [_Grey, _Color, _Planes, _Wider])
 @pytest.mark.parametrize("name", PIPELINES)
 @pytest.mark.parametrize("count", [1, 7, 16])
 def test_a_batch_is_its_samples(kind, name, count):
-    data = kind(Compose(PIPELINES[name]))
+    steps = PIPELINES[name]
+    if kind is _Grey and isinstance(last := steps[-1], Normalize) and name != "nested":
+        mean, std = (v if isinstance(v, float) else v[0] for v in (last.mean, last.std))
+        steps = [*steps[:-1], Normalize(mean, std)]
+    data = kind(Compose(steps))
     indices = np.random.default_rng(count).integers(-50, 50, count).tolist()
     tensors.manual_seed(11)
     samples = [data[i] for i in indices]
@@ -106,3 +135,64 @@ def test_a_changed_dataset_is_read_anew():
     assert np.array_equal(images.numpy()[0], data[9][0].numpy())
     data.data[9] = 255
     assert data.__getbatch__([9])[0].min().item() == 1.0
+
+
+def _same(data, index):
+    want, _ = data[index]
+    return np.array_equal(data.__getbatch__([index])[0].numpy()[0], want.numpy())
+
+
+def test_a_changed_transform_is_seen_at_the_next_batch():
+    normalize = Normalize([0.5], [0.5])
+    data = _Grey(Compose([ToTensor(), normalize]))
+    assert _same(data, 3)
+    normalize.mean[0] = 0.25
+    assert _same(data, 3)
+    normalize.std = np.array([2.0])
+    assert _same(data, 3)
+    normalize.std[0] = 3.0
+    assert _same(data, 3)
+    data.transform.transforms.append(CenterCrop(9))
+    assert _same(data, 3) and data.__getbatch__([3])[0].shape == (1, 1, 9, 9)
+    data.transform.transforms[2] = Pad(1, fill=0.5)
+    assert _same(data, 3)
+    handle = normalize.register_forward_hook(lambda *_: None)
+    assert data.__getbatch__([3]) is None
+    handle.remove()
+    assert _same(data, 3)
+    before = facula.get_default_dtype()
+    facula.set_default_dtype(dtypes.float64)
+    try:
+        assert _same(data, 3) and data.__getbatch__([3])[0].dtype is dtypes.float64
+    finally:
+        facula.set_default_dtype(before)
+    data.transform.transforms.clear()
+    assert data.__getbatch__([3]) is None
+
+
+def test_changed_labels_are_seen_at_the_next_batch():
+    data = _Color(ToTensor())
+    data.targets[4] = 77
+    assert data.__getbatch__([4, 4])[1].tolist() == [77, 77]
+    data.targets[4] = 7.5
+    assert data.__getbatch__([4]) is None
+    data.targets = np.arange(50, dtype=np.int32)
+    assert data.__getbatch__([-1])[1].tolist() == [49]
+
+
+def test_a_dataset_is_copied_and_pickled_after_batches():
+    for kind in (_Grey, _Color):
+        data = kind(Compose(PIPELINES["augmented"]))
+        data.__getbatch__([0])
+        for other in (copy.copy(data), copy.deepcopy(data), pickle.loads(pickle.dumps(data))):
+            other.transform = ToTensor()
+            assert _same(other, 5)
+            assert data.__getbatch__([0])[0].shape[-1] == 24
+
+
+def test_batches_share_no_memory():
+    data = _Color(PILToTensor())
+    kept = data.data.copy()
+    first = data.__getbatch__([1])[0]
+    first.zero_()
+    assert np.array_equal(data.data, kept) and data.__getbatch__([1])[0].sum().item() > 0

@@ -22,7 +22,8 @@ class Dataset(Generic[T_co]):
 
     Optional: `__getitems__(indices)` returns a list of samples at once. Facula's own, for datasets
     without user code in the way: `__getbatch__(indices)` returns the collated batch, or None when
-    it cannot; `__batch_is_deterministic__()` says whether fetching draws no random numbers.
+    it cannot; `__batch_is_deterministic__()` says whether fetching draws no random numbers, and
+    `__batch_draws_are_own__` is True where those it draws all come from the default generator.
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -230,6 +231,10 @@ class Subset(Dataset[T_co]):
     def __batch_is_deterministic__(self) -> bool:
         ask = getattr(self.dataset, "__batch_is_deterministic__", None)
         return ask is not None and batch_method(self.dataset) is not None and bool(ask())
+
+    @property
+    def __batch_draws_are_own__(self) -> bool:
+        return getattr(self.dataset, "__batch_draws_are_own__", False)
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -125,6 +125,8 @@ class MNIST(VisionDataset):
     def __getbatch__(self, indices: Any) -> Any:
         return batched.fetch(self, indices)
 
+    __batch_draws_are_own__ = True
+
     def __batch_is_deterministic__(self) -> bool:
         return batched.is_deterministic(self)
 

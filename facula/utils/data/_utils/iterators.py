@@ -65,9 +65,13 @@ class _LocalWorkersDataLoaderIter(_BaseDataLoaderIter):
         self._fetch = self._job.make_fetcher()
         # A dataset that draws nothing needs no streams of its own.
         self._streams: list[seeds.WorkerStreams] = []
-        if not loader.dataset.__batch_is_deterministic__():
-            workers = range(self._num_workers)
-            self._streams = [seeds.WorkerStreams(self._job.base_seed, w) for w in workers]
+        dataset, seed = loader.dataset, self._job.base_seed
+        if not dataset.__batch_is_deterministic__():
+            only_own = getattr(dataset, "__batch_draws_are_own__", False)
+            self._streams = [
+                seeds.WorkerStreams(seed, worker_id, only_own)
+                for worker_id in range(self._num_workers)
+            ]
         self._ahead: deque[Any] = deque()
         self._begin()
 
@@ -87,20 +91,24 @@ class _LocalWorkersDataLoaderIter(_BaseDataLoaderIter):
     def _make(self, keys: Any) -> Any:
         worker_id = self._turn
         self._turn = (worker_id + 1) % self._num_workers
-        with contextlib.ExitStack() as stack:
-            if self._streams:
-                stack.enter_context(self._streams[worker_id].active())
-                stack.enter_context(worker.acting_as(self._job.info(worker_id)))
-            try:
+        try:
+            if not self._streams:
                 return self._fetch(keys)
-            except Exception:
-                return WorkerError(f"in DataLoader worker process {worker_id}")
+            with (
+                self._streams[worker_id].active(),
+                worker.acting_as(self._job.info(worker_id)),
+            ):
+                return self._fetch(keys)
+        except Exception:
+            return WorkerError(f"in DataLoader worker process {worker_id}")
 
     def __next__(self) -> Any:
         if not self._ahead:
             raise StopIteration
         batch = self._make(self._ahead.popleft())
-        self._ahead.extend(itertools.islice(self._keys, 1))
+        for keys in self._keys:
+            self._ahead.append(keys)
+            break
         if isinstance(batch, WorkerError):
             batch.reraise()
         return batch

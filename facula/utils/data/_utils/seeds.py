@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from facula import tensors
+from facula.runtime.generator import exchange
+from facula.runtime.streams import Stream
 
 
 def seed_worker(base_seed: int, worker_id: int) -> None:
@@ -21,34 +23,43 @@ def seed_worker(base_seed: int, worker_id: int) -> None:
 
 
 class WorkerStreams:
-    """The random streams of one worker, kept in this process and swapped in while it works."""
+    """The random streams of one worker, kept in this process and swapped in while it works.
 
-    def __init__(self, base_seed: int, worker_id: int) -> None:
+    With `only_own` the worker surely draws from facula's default generator alone: the states of
+    `random` and NumPy, which take long to copy, stay as they are.
+    """
+
+    def __init__(self, base_seed: int, worker_id: int, only_own: bool = False) -> None:
         self._base_seed = base_seed
         self._worker_id = worker_id
+        self._only_own = only_own
+        self._own = Stream((base_seed + worker_id) % 2**64)
         self._states: tuple | None = None
 
     @contextmanager
     def active(self) -> Iterator[None]:
         """Runs the body on the worker's streams; this process's own are untouched after it."""
-        outside = _get_states()
+        outside = None if self._only_own else _get_states()
+        own = exchange(self._own)
         try:
-            if self._states is None:
-                seed_worker(self._base_seed, self._worker_id)
-            else:
-                _set_states(self._states)
+            if outside is not None:
+                if self._states is None:
+                    seed_worker(self._base_seed, self._worker_id)
+                else:
+                    _set_states(self._states)
             yield
         finally:
-            self._states = _get_states()
-            _set_states(outside)
+            self._own = exchange(own)
+            if outside is not None:
+                self._states = _get_states()
+                _set_states(outside)
 
 
 def _get_states() -> tuple:
-    return tensors.default_generator.get_state(), random.getstate(), np.random.get_state()
+    return random.getstate(), np.random.get_state()
 
 
 def _set_states(states: tuple) -> None:
-    own, python, numpy = states
-    tensors.default_generator.set_state(own)
+    python, numpy = states
     random.setstate(python)
     np.random.set_state(numpy)

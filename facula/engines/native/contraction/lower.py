@@ -55,19 +55,15 @@ class Lowering:
         """Everything: copies, contraction, sums of partial results."""
         if 0 in shape:
             return Lowered([])
-        fewer = winograd.fitting(kind, params, a, b, shape) if self._single else None
-        if fewer is not None:
-            last = epilogue or Store((*shape[:2], prod(shape[2:])), self.memory)
-            return Lowered(winograd.pieces(fewer, last, self._temporary), self.temps)
+        if self.memory == self.compute == "float" and not self.rounds:
+            pieces = winograd.pieces(kind, params, a, b, shape, epilogue, self._temporary)
+            if pieces is not None:
+                return Lowered(pieces, self.temps)
         left = Strided(given(0), a.shape, a.strides, a.offset)
         right = Strided(given(1), b.shape, b.strides, b.offset)
         problem = self._problem(kind, params, left, right, shape)
         self._contract(problem, epilogue)
         return Lowered(self.pieces, self.temps)
-
-    @property
-    def _single(self) -> bool:
-        return self.memory == self.compute == "float" and not self.rounds
 
     def _problem(self, kind: str, params, a: Strided, b: Strided, shape) -> Problem:
         """The cheapest way to see a node: what is padded and what guarded."""

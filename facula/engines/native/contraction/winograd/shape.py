@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from facula.engines.native import ir, target
 from facula.engines.native.contraction.choose import TILE, fma_cycles, step_cycles
@@ -119,17 +120,25 @@ class Winograd:
     def products(self) -> float:
         """Multiplications of the direct method, those with the border's zeros left out."""
         held = self.blocks.samples * self.inner * self.outer
-        for size, limit, low in (
-            (self.height, self.image.height, self.image.top),
-            (self.width, self.image.width, self.image.left),
-        ):
-            held *= sum([0 <= i + t - low < limit for i in range(size) for t in range(3)])
-        return float(held)
+        return float(held * taps_in(self.image, self.height, self.width))
 
     @property
     def pays(self) -> bool:
-        direct = self.products / self.lanes * fma_cycles()
-        return self.cycles + self.kernel_cycles < WORTH * direct
+        return worth(self.cycles + self.kernel_cycles, self.products)
+
+
+def worth(cycles: float, products: float) -> bool:
+    """Whether so many cycles are fewer than the direct method's multiplications take."""
+    return cycles < WORTH * products / target.lanes("float") * fma_cycles()
+
+
+def taps_in(image: Image, height: int, width: int) -> int:
+    """How often a tap of one kernel meets an element of one image, not its border."""
+    sides = (height, image.height, image.top), (width, image.width, image.left)
+    return prod([
+        sum([0 <= i + t - low < limit for i in range(size) for t in range(3)])
+        for size, limit, low in sides
+    ])  # fmt: skip
 
 
 def plain(params, a: View, kernel: Sequence[int]) -> bool:

@@ -2,7 +2,9 @@
 
 Four elements of the input and three taps become four numbers each; the sums of their products over
 the channels become two results. In two dimensions that is 16 products for four results where the
-direct sum needs 36. The scheme is from Lavin and Gray, "Fast Algorithms for Convolutional Neural
+direct sum needs 36. For the gradient of the taps two elements of the results' gradient take the
+place of the taps, and sums over all tiles become three results: F(3x3, 2x2), 16 products for 36 as
+well. The scheme is from Lavin and Gray, "Fast Algorithms for Convolutional Neural
 Networks" (2015); all its constants are 1, -1 and 1/2, so the error is about that of direct sums.
 """
 
@@ -38,6 +40,18 @@ def to_results(f: Function, m: Sequence[Value]) -> list[Value]:
         f.op("fadd", f.op("fadd", m[0], m[1]), m[2]),
         f.op("fsub", f.op("fsub", m[1], m[2]), m[3]),
     ]
+
+
+def of_gradient(f: Function, g: Sequence[Value]) -> list[Value]:
+    """Two elements of the results' gradient, as what is multiplied."""
+    ends = [f.op("fmul", x, 0.5) for x in g]
+    return [g[0], f.op("fadd", ends[0], ends[1]), f.op("fsub", ends[0], ends[1]), g[1]]
+
+
+def to_taps(f: Function, m: Sequence[Value]) -> list[Value]:
+    """The gradient of three taps, of four sums of products."""
+    both = f.op("fadd", m[1], m[2])
+    return [f.op("fadd", m[0], both), f.op("fsub", m[1], m[2]), f.op("fsub", both, m[3])]
 
 
 def square(f: Function, line: Line, values: Sequence[Value]) -> list[Value]:

@@ -15,7 +15,7 @@ from tests.native.kernel_runs import run_pieces
 from tests.native.structured_cases import WIDTHS
 from tests.native.widths import vector_bits
 
-SIZES = [(1, 1, 1), (3, 2, 5), (4, 17, 16), (2, 11, 33), (2, 70, 20)]
+SIZES = [(1, 1, 1), (3, 2, 5), (4, 17, 16), (2, 11, 33), (2, 70, 20), (1, 8, 40)]
 
 
 def _operands(rng, cell, steps, batch, hidden, biased):
@@ -62,10 +62,6 @@ def test_cells(cell, own):
 def test_vectors_of_any_width(cell, bits):
     with vector_bits(bits):
         _check_cell(cell, dtypes.float32, SIZES[2:], bits)
-
-
-def test_weights_that_do_not_fit_the_cache_serve_several_rows():
-    _check_cell("lstm", dtypes.float32, [(2, 37, 230)])
 
 
 def test_every_length_shares_its_code():

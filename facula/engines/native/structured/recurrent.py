@@ -35,7 +35,7 @@ class Layer:
         self.batch, self.hidden, self.own = batch, hidden, own
         self.element = types.compute(own)
         rows = self.cell.gates * hidden
-        self.tiles = Tiles.of(batch, rows * hidden * own.itemsize)
+        self.tiles = Tiles.of(batch)
         depth, width = (rows, hidden) if backward else (hidden, rows)
         self.panels = Panels.of(depth, width, self.tiles.most, self.element)
 
@@ -47,8 +47,8 @@ class Layer:
             buffers, begin, end = f.arguments
             operands = [f.load("ptr", f.at(buffers, i, "ptr")) for i in range(pointers)]
             length = f.load("i64", operands.pop())
-            with f.loop(begin, end) as chunk:
-                body(f, operands, length, Rows(f, self.tiles, chunk))
+            with f.loop(begin, end) as tile:
+                body(f, operands, length, Rows(f, self.tiles, tile))
             f.ret()
             return f.text()
 
@@ -57,7 +57,7 @@ class Layer:
         cost = flops / 100 * vectors + steps * self.batch * self.hidden * _CELL_NS * vectors
         key = (options, self.name, self.reverse, self.own.name, self.batch, self.hidden)
         text = repr((name, key, self.tiles, self.panels, target.vector_bits()))
-        return Kernel(name, text, emit, self.tiles.chunks, max(200.0, cost), flops)
+        return Kernel(name, text, emit, self.tiles.count, max(200.0, cost), flops)
 
     def lowered(self, kernel: Kernel, operands: int, steps: int, transposed: bool) -> Lowered:
         """The packing of the weights, operand 1, and the kernel.
@@ -69,7 +69,7 @@ class Layer:
         own = (temporary(2), temporary(0), temporary(1), result(), constant(0))
         first = len(others)
         main = Piece(kernel, (*others, *own), (first, first + 2, first + 3))
-        products = self.tiles.chunks * self.tiles.chunk_rows * self.panels.pitch
+        products = self.tiles.count * self.tiles.most * self.panels.pitch
         sizes = (self.panels.elements, products, self.batch * self.hidden)
         temps = [n * self.own.itemsize for n in sizes]
         return Lowered([packing, main], temps, [np.array([steps], np.int64)])

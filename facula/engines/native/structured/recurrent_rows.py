@@ -17,50 +17,34 @@ from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.structured import common
 
+_FEW = 4  # rows that make reading the weights of a step worth while
 _CHAINS = 8  # sums at a time that keep the multipliers busy
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """How the rows of a batch are divided: tiles of ``most`` rows or one less, several a chunk."""
+    """How the rows of a batch are divided: ``count`` tiles of ``most`` rows, or one less."""
 
     batch: int
     count: int
-    each: int  # tiles of a chunk, at most
 
     @classmethod
-    def of(cls, batch: int, weight_bytes: int) -> Tiles:
-        """Weights that do not fit the cache are read once for several tiles."""
-        count = ceil(batch / (8 if target.registers() >= 32 else 4))
-        each = 1 if weight_bytes <= target.l2() // 2 else max(1, min(4, count // 2))
-        return cls(batch, count, each)
+    def of(cls, batch: int) -> Tiles:
+        """Few enough for the sums to stay in registers; an even number, unless rows are few."""
+        count = ceil(batch / (12 if target.registers() >= 32 else 6))
+        if batch >= 2 * _FEW:
+            count += count % 2
+        return cls(batch, count)
 
     @property
     def most(self) -> int:
         return ceil(self.batch / self.count)
-
-    @property
-    def chunks(self) -> int:
-        return ceil(self.count / self.each)
-
-    @property
-    def chunk_rows(self) -> int:
-        """Rows of scratch that a chunk needs."""
-        return self.each * self.most
 
     def first(self, f: Function, tile: Value) -> Value:
         """The first row of a tile."""
         if self.batch % self.count == 0:
             return f.mul(tile, self.most)
         return f.op("udiv", f.mul(tile, self.batch), self.count)
-
-    def of_chunk(self, f: Function, chunk: Value) -> tuple[Value, Operand]:
-        """The first tile of a chunk, and the one after its last."""
-        first = f.mul(chunk, self.each)
-        last = f.add(first, self.each)
-        if self.count % self.each:
-            last = f.intrinsic("smin", last, ir.constant("i64", self.count))
-        return first, last
 
 
 @dataclass(frozen=True)
@@ -141,42 +125,34 @@ class Panels:
 
 
 class Rows:
-    """The rows of one chunk in a kernel under construction."""
+    """The rows of one tile in a kernel under construction: a chunk of its work."""
 
-    def __init__(self, f: Function, tiles: Tiles, chunk: Value):
-        self.f, self.tiles, self.chunk = f, tiles, chunk
-        self.tile, self.end = tiles.of_chunk(f, chunk)
-        self.first, self.last = tiles.first(f, self.tile), tiles.first(f, f.typed(self.end, "i64"))
+    def __init__(self, f: Function, tiles: Tiles, tile: Value):
+        self.f, self.tiles, self.tile = f, tiles, tile
+        self.first, self.last = tiles.first(f, tile), tiles.first(f, f.add(tile, 1))
 
     def scratch(self, pointer: Value, panels: Panels) -> Value:
-        """Where the chunk's products lie."""
-        size = self.tiles.chunk_rows * panels.pitch
-        return self.f.at(pointer, self.f.mul(self.chunk, size), panels.element)
+        """Where the tile's products lie."""
+        size = self.tiles.most * panels.pitch
+        return self.f.at(pointer, self.f.mul(self.tile, size), panels.element)
 
     def multiply(
-        self, panels: Panels, packed: Value, source: Callable[[Value], Value], scratch: Value
+        self, panels: Panels, packed: Value, source: Callable[[Value], Value], products: Value
     ) -> None:
-        """Scratch becomes the product of each row, which begins at ``source(row)``."""
-        f, tiles = self.f, self.tiles
-        with f.loop(0, panels.count) as panel, f.loop(self.tile, self.end) as tile:
-            first = tiles.first(f, tile)
-            rows = [source(f.add(first, j)) for j in range(tiles.most)]
-            if tiles.batch % tiles.count:  # a tile of one row less computes its last row twice
-                after = tiles.first(f, f.add(tile, 1))
-                end = f.intrinsic("smin", f.add(first, tiles.most - 1), f.add(after, -1))
-                rows[-1] = source(end)
-            own = f.mul(f.op("sub", tile, self.tile), tiles.most * panels.pitch)
-            panels.product(f, panel, packed, rows, f.at(scratch, own, panels.element))
+        """The product of each row, which begins at ``source(row)``."""
+        f, most = self.f, self.tiles.most
+        rows = [source(f.add(self.first, j)) for j in range(most)]
+        if self.tiles.batch % self.tiles.count:  # a tile of one row less computes its last twice
+            end = f.intrinsic("smin", f.add(self.first, most - 1), f.add(self.last, -1))
+            rows[-1] = source(end)
+        with f.loop(0, panels.count) as panel:
+            panels.product(f, panel, packed, rows, products)
 
     @contextmanager
     def each(self) -> Iterator[tuple[Value, Value]]:
-        """A loop over (row of the batch, row of scratch)."""
-        f, tiles = self.f, self.tiles
-        with f.loop(self.tile, self.end) as tile:
-            first, after = tiles.first(f, tile), tiles.first(f, f.add(tile, 1))
-            own = f.mul(f.op("sub", tile, self.tile), tiles.most)
-            with f.loop(first, after) as row:
-                yield row, f.add(own, f.op("sub", row, first))
+        """A loop over (row of the batch, row of the tile)."""
+        with self.f.loop(self.first, self.last) as row:
+            yield row, self.f.op("sub", row, self.first)
 
 
 def in_columns(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import math
 
-from facula.base import dtypes
 from facula.base.dtypes import COMPLEX
 from facula.graph.primitives import indexing as ix
 from facula.graph.primitives import movement as m
 from facula.graph.primitives import reduction as p
 from facula.operators import kit
 from facula.operators.arithmetic import _select
-from facula.operators.basic import conj, expand_copy, zero_like
+from facula.operators.basic import conj, zero_like
 from facula.operators.operator import operator
 from facula.operators.precision import wide_dtype
 from facula.operators.reduction import (
     _accumulate_dtype,
     _flip,
     _shape,
-    _sum,
     identity_pair,
     scatter_into,
 )
@@ -65,40 +63,38 @@ _cumprod.name = lambda specs, template: "CumprodBackward0"
 
 
 def _cumprod_grad(g, input, dim):
-    """d out_j / d x_i = prod of the others up to j: computed pairwise, right with zeros too."""
-    if not _shape(input):
+    """d out_j / d x_i is the product of the others up to j; right with zeros, too.
+
+    Those before i are a running product. With those behind, ``s_i = g_i + x_(i+1) s_(i+1)`` sums
+    up what reaches i: doubling how far each term looks ahead takes log2(n) rounds.
+    """
+    shape = _shape(input)
+    if not shape or not shape[kit.axis_of(dim, len(shape))]:
         return g
-    axis = kit.axis_of(dim, len(_shape(input)))
-    n = _shape(input)[axis]
-    total = None
-    ndim = len(_shape(input))
-    for i in range(n):
-        ones = _one_at(input, axis, i)
-        others = _cumprod(_select(ones, zero_like(input) + 1, input), axis, None)
-        late = _from(input, axis, i)
-        part = _sum(_select(late, g * conj(others), zero_like(g)), axis, True, None)
-        placed = _select(ones, expand_copy(part, _shape(input)), zero_like(input))
-        total = placed if total is None else total + placed
-    return zero_like(input) if total is None or ndim == 0 else total
+    axis = kit.axis_of(dim, len(shape))
+    others = conj(input)
+    before = _shifted(_cumprod(others, axis, None), axis, -1, 1)
+    found, factor, reach = g, _shifted(others, axis, 1), 1
+    while reach < shape[axis]:
+        found = found + factor * _shifted(found, axis, reach)
+        factor = factor * _shifted(factor, axis, reach)
+        reach *= 2
+    return before * found
 
 
-def _positions(input, axis):
-    shape = [1] * len(_shape(input))
-    shape[axis] = _shape(input)[axis]
-    return _iota(_shape(input)[axis], tuple(shape))
-
-
-@operator(differentiable=False)
-def _iota(size, shape: tuple):
-    return kit.reshape(kit.bind(m.iota, size=size, dtype=dtypes.int64), shape)
-
-
-def _one_at(input, axis, i):
-    return _positions(input, axis) == i
-
-
-def _from(input, axis, i):
-    return _positions(input, axis) >= i
+@operator(derivative={"input": lambda g, axis, by: _shifted(g, axis, -by)})
+def _shifted(input, axis: int, by: int, fill: int = 0):
+    """Element i + ``by`` in place of element i, ``fill`` where there is none."""
+    own = input._value.spec
+    start, low, high = [0] * own.ndim, [0] * own.ndim, [0] * own.ndim
+    stop = list(own.shape)
+    if by > 0:
+        start[axis], high[axis] = by, by
+    else:
+        stop[axis], low[axis] = stop[axis] + by, -by
+    step = (1,) * own.ndim
+    kept = kit.bind(m.slice_, input, start=tuple(start), stop=tuple(stop), step=step)
+    return kit.bind(m.pad, kept, kit.number(fill, own.dtype), low=tuple(low), high=tuple(high))
 
 
 def cumprod(input, dim, *, dtype=None):

@@ -329,8 +329,10 @@ def reshape_as(input, other):
 
 def flatten(input, start_dim=0, end_dim=-1):
     """Dimensions start_dim to end_dim merged into one."""
-    size = _flattened(_shape(input), start_dim, end_dim)
-    return input if size is None else reshape(input, size)
+    size = _flattened(input._value.spec.shape, start_dim, end_dim)
+    if size is None:
+        return input
+    return _view(input, size) if input._alias is None else reshape(input, size)
 
 
 @lru_cache(5000, typed=True)

@@ -39,6 +39,7 @@ from facula.nn.parameter import Buffer, Parameter
 from facula.tensors import Tensor
 
 T = TypeVar("T", bound="Module")
+_NOT_GIVEN: Any = object()
 
 _HOOK_TABLES = (
     "_backward_pre_hooks",
@@ -106,10 +107,17 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
             f'Module [{type(self).__name__}] is missing the required "forward" function'
         )
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, first: Any = _NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
         if hooks_seen[0]:
-            return call_with_hooks(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+            given = args if first is _NOT_GIVEN else (first, *args)
+            return call_with_hooks(self, given, kwargs)
+        if args or kwargs:
+            if first is _NOT_GIVEN:
+                return self.forward(**kwargs)
+            return self.forward(first, *args, **kwargs)
+        if first is _NOT_GIVEN:
+            return self.forward()
+        return self.forward(first)  # nearly all calls; no arguments to pack and unpack
 
     _call_impl = __call__
     _wrapped_call_impl = __call__

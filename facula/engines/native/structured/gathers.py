@@ -16,6 +16,9 @@ def integers(specs) -> bool:
     return all(s.dtype.category == dtypes.INTEGER and not s.weak for s in specs)
 
 
+AT_ONCE = 8  # indices that are checked together
+
+
 def gather(params, specs, out) -> Lowered | None:
     """Each element of the index picks one of its column: x[i, index[i, j, k], k]."""
     x, index = specs
@@ -24,27 +27,69 @@ def gather(params, specs, out) -> Lowered | None:
     axis, shape = params["axis"], index.shape
     element = common.raw(x.dtype)
     strides = common.broadcast_strides(x.shape, x.shape)
-    strides = [0 if i == axis else s for i, s in enumerate(strides)]
-    block = min(64, max(1, index.numel))
-    blocks = -(-index.numel // block)
+    along, size = strides[axis], x.shape[axis]
+    strides[axis] = 0
+    last, lines = shape[-1], prod(shape[:-1])
+    block = max(1, min(lines, 64 // max(1, last)))
 
     def body(f: Function, pointers, unit) -> None:
         start = f.mul(unit, block)
-        stop = f.intrinsic("smin", f.add(start, block), f.typed(index.numel, "i64"))
-        with f.loop(start, stop) as flat:
+        stop = f.intrinsic("smin", f.add(start, block), f.typed(lines, "i64"))
+        with f.loop(start, stop) as line:
+            around = common.affine(f, list(zip(common.unravel(f, line, shape[:-1]), strides)))
+            source = f.at(pointers[0], around, element)
+            flat = f.mul(line, last)
+
+            def pick(column, number: Value) -> None:
+                from_ = common.affine(f, [(number, along), (column, strides[-1])])
+                value = f.load(element, f.at(source, from_, element))
+                f.store(value, f.at(pointers[2], f.add(flat, column), element))
+
+            _checked_columns(f, index.dtype, pointers[1], flat, last, pointers[3], size, pick)
+
+    key = (element, index.dtype.name, x.shape, shape, axis)
+    units = -(-lines // block) if index.numel else 0
+    unit_ns = block * (3.0 + last * 0.6)
+    kernel = common.kernel("gather", key, 4, units, unit_ns, body)
+    return Lowered([Piece(kernel, (given(0), given(1), result(), STATUS), (2,))])
+
+
+def _checked_columns(
+    f: Function, own, pointer: Value, flat: Value, count: int, status: Value, size: int, pick
+) -> None:
+    """``pick(column, index)`` for a line of indices, all but the bad ones, which are reported."""
+
+    def one_by_one(first, stop) -> None:
+        with f.loop(first, stop) as column:
             skip = f.label()
-            at = common.index_load(f, index.dtype, pointers[1], flat)
-            common.checked(f, pointers[3], at, x.shape[axis], skip)
-            around = common.affine(f, list(zip(common.unravel(f, flat, shape), strides)))
-            along = f.mul(at, prod(x.shape[axis + 1 :]))
-            value = f.load(element, f.at(pointers[0], f.add(along, around), element))
-            f.store(value, f.at(pointers[2], flat, element))
+            number = common.index_load(f, own, pointer, f.add(flat, column))
+            common.checked(f, status, number, size, skip)
+            pick(column, number)
             f.jump(skip)
             f.place(skip)
 
-    key = (element, index.dtype.name, x.shape, shape, axis)
-    kernel = common.kernel("gather", key, 4, blocks, block * 1.5, body)
-    return Lowered([Piece(kernel, (given(0), given(1), result(), STATUS), (2,))])
+    whole = count // AT_ONCE * AT_ONCE
+    if whole:
+        with f.loop(0, whole, AT_ONCE) as first:
+            element = common.raw(own)
+            place = f.at(pointer, f.add(flat, first), element)
+            numbers = f.load(ir.vector(element, AT_ONCE), place)
+            numbers = f.convert("sext" if own.is_signed else "zext", numbers, "i64")
+            bad = f.compare("icmp uge", numbers, size)
+            bits = f.new(f"i{AT_ONCE}", f"bitcast {bad} to i{AT_ONCE}")
+            good, mixed, done = f.label(), f.label(), f.label()
+            f.branch(f.compare("icmp eq", bits, 0), good, mixed)
+            f.place(good)
+            for i in range(AT_ONCE):
+                column = f.add(first, i)
+                pick(column, common.index_load(f, own, pointer, f.add(flat, column)))
+            f.jump(done)
+            f.place(mixed)
+            one_by_one(first, f.add(first, AT_ONCE))
+            f.jump(done)
+            f.place(done)
+    if count > whole:
+        one_by_one(whole, count)
 
 
 class Rows:

@@ -12,6 +12,7 @@ import numpy as np
 
 from facula.engines.native.lowering.expressions import is_zero
 from facula.engines.native.lowering.index_patterns import indexed_in_place
+from facula.engines.native.lowering.sort_patterns import first_of_order
 from facula.engines.native.lowering.window_patterns import (
     at_constants,
     find_slices,
@@ -22,6 +23,7 @@ from facula.graph.passes import live_nodes
 from facula.graph.primitive import Primitive
 from facula.graph.primitives.indexing import index, index_put, scatter
 from facula.graph.primitives.movement import reshape, window, window_update
+from facula.graph.primitives.reduction import argsort
 from facula.graph.primitives.window import window_argmax
 
 
@@ -46,7 +48,7 @@ MAX_POOL_GRAD = Primitive(
 
 
 # Nothing is rewritten without one of these.
-_STARTING = (scatter, window, window_update, index, index_put)
+_STARTING = (scatter, window, window_update, index, index_put, argsort)
 
 
 def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
@@ -78,7 +80,12 @@ def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node],
 
 
 def _one_node(node: Node) -> list[Node] | None:
-    return _max_pool_grad(node) or _masked_by_relu(node) or indexed_in_place(node)
+    return (
+        _max_pool_grad(node)
+        or _masked_by_relu(node)
+        or indexed_in_place(node)
+        or first_of_order(node)
+    )
 
 
 def _max_pool_grad(node: Node) -> list[Node] | None:

@@ -22,9 +22,12 @@ _INFINITY = {16: 0x7C00, 32: 0x7F800000, 64: 0x7FF0000000000000}
 
 
 def sort_key(f: Function, own: dtype, bits: Value, descending: bool) -> Value:
-    """An element's bits as an unsigned integer (i64) that orders as the element does."""
+    """Elements' bits as unsigned integers that order as the elements do.
+
+    One becomes an i64, a vector of them i32; it has no elements of 8 bytes.
+    """
     type_ = bits.type
-    width = int(type_[1:])
+    width = int(ir.element_of(type_)[1:])
     top, ones = 1 << (width - 1), (1 << width) - 1
     if elements.is_float(own):
         size = f.op("and", bits, top - 1)
@@ -37,7 +40,7 @@ def sort_key(f: Function, own: dtype, bits: Value, descending: bool) -> Value:
         key = f.op("xor", bits, top) if own.is_signed else bits
     if descending:
         key = f.op("xor", key, ones)
-    return f.convert("zext", key, "i64")
+    return f.convert("zext", key, "i64" if ir.lanes_of(type_) == 1 else "i32")
 
 
 class _Entries:

@@ -156,7 +156,7 @@ def main() -> None:
     shape.WORTH = 1e9
     for at_end in (True, False):
         for kind in KINDS:
-            for case in CASES:
+            for case in CASES[at_end::2]:
                 arrays, params, out = given(kind, case)
                 fenced_run(kind, params, arrays, out, "float32", at_end)
 

@@ -34,8 +34,10 @@ class Blocks:
         if rows * columns <= most:
             wanted = max(1, min(most // (rows * columns), samples // least))
             return cls(samples, rows, columns, ceiling(samples, ceiling(samples, wanted)), rows)
-        parts = ceiling(rows, max(1, most // columns))
-        return cls(samples, rows, columns, 1, ceiling(rows, parts))
+        options = range(1, max(1, most // columns) + 1)
+        # Rows beyond the image are wasted; each block reads two rows that others read too.
+        best = min(options, key=lambda n: ceiling(rows, n) * (n + 0.2))
+        return cls(samples, rows, columns, 1, best)
 
     @property
     def split(self) -> bool:

@@ -11,6 +11,7 @@ from facula.engines.native.contraction.indices import ceiling
 from facula.engines.native.contraction.winograd.blocks import Blocks, Image
 from facula.engines.native.contraction.winograd.shape import (
     INPUT_CYCLES,
+    MOST_MEMORY,
     PRODUCTS,
     TAPS,
     dense,
@@ -161,7 +162,9 @@ class Gradient:
 
     @property
     def pays(self) -> bool:
-        return worth(self.cycles, self.products)
+        size = ir.align_of("float")
+        held = MOST_STORED if self.stored else MOST_MEMORY
+        return self.scratch * size <= held and worth(self.cycles, self.products)
 
 
 def fitting(kind: str, params, a: View, b: View, shape: Sequence[int]) -> Gradient | None:
@@ -175,8 +178,6 @@ def fitting(kind: str, params, a: View, b: View, shape: Sequence[int]) -> Gradie
     most = max(8, int(target.l2() * 0.65) // (PRODUCTS * (inputs.pitch + results.pitch) * size))
     blocks = Blocks.within(*_sizes(a), most, 16)
     found = _with_registers(Gradient(inputs, results, blocks, stored))
-    if stored and (found.plane(inputs) + found.plane(results)) * PRODUCTS * size > MOST_STORED:
-        return None
     return found if found.pays else None
 
 

@@ -19,6 +19,7 @@ RESULT_CYCLES = 110  # the same for the way back and the epilogue
 TAPS_CYCLES = 200  # of one vector of kernels
 WORTH = 0.85  # the share of the direct method's cycles from which on it pays
 MOST_CHUNKS = 32
+MOST_MEMORY = 4 << 20  # bytes of a chunk: rows of very wide images do not fit into a cache
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,8 @@ class Winograd:
 
     @property
     def pays(self) -> bool:
-        return worth(self.cycles + self.kernel_cycles, self.products)
+        fits = self.scratch * ir.align_of("float") <= MOST_MEMORY
+        return fits and worth(self.cycles + self.kernel_cycles, self.products)
 
 
 def worth(cycles: float, products: float) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facula.autograd.compose import compose
-from facula.autograd.handle import TensorBase, wrap
+from facula.autograd.handle import TensorBase, classes, wrap
 from facula.autograd.modes import anomaly_seen, detours, modes
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
 from facula.autograd.routes import LONGEST, Route, keep, known_route
@@ -34,6 +34,7 @@ class GradientBlock:
 
 
 _blocks = Cache(1000)
+_new = object.__new__
 
 
 def _plain(order, leaves) -> bool:
@@ -115,7 +116,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     With ``accumulate`` they are added to the leaves' ``grad``; otherwise a list is returned.
     """
     alone = accumulate and targets is None and len(tensors) == 1 and grads[0] is None
-    if alone and not create_graph and _repeated(tensors[0], retain_graph):
+    if alone and not create_graph and repeated(tensors[0], retain_graph):
         return None
     roots = _root_edges(tensors)
     _checked_grads(tensors, grads)
@@ -139,7 +140,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     return results
 
 
-def _repeated(tensor, retain_graph) -> bool:
+def repeated(tensor, retain_graph) -> bool:
     """Go backward from a scalar whose graph is one seen before; False if it is not."""
     if tensor._alias is not None:
         tensor._sync()
@@ -151,31 +152,45 @@ def _repeated(tensor, retain_graph) -> bool:
     if known is None:
         return False
     route, nodes, leaves, values = known
-    variables = []
-    for leaf, spec in zip(leaves, route.olds, strict=True):
-        variable = leaf._variable()
-        variables.append(variable)
+    variables = [leaf._variable() for leaf in leaves]
+    if route.fresh:
+        for variable in variables:
+            if variable is not None and variable._grad is not None:
+                return False
+    elif not _add_olds(route, leaves, variables, values):
+        return False
+    if len(values) != route.count:
+        return False
+    results = recorder.record(route.block.entry, values)
+    made, positions = classes.tensor, route.block.targets
+    for position, value in zip(positions, results):
+        variable = variables[position]
+        if variable is None or variable._grad is not None:
+            _set_gradient(leaves[position], value)
+            continue
+        grad = _new(made)  # what wrap() does, without the call
+        grad._value = value
+        grad._alias = grad._node = grad._grad = None
+        grad._nr = 0
+        variable._grad = grad
+        if leaves[position].post_accumulate is not None:
+            _run_post_hooks(leaves[position], variable)
+    if not retain_graph:
+        for place in route.freed:
+            nodes[place].saved = None
+    return True
+
+
+def _add_olds(route, leaves, variables, values) -> bool:
+    """Append the gradients that leaves have already; False if they are others than the route's."""
+    for variable, spec in zip(variables, route.olds, strict=True):
         old = None if variable is None else variable._grad
         if old is not None:
             old._sync()
             values.append(old._value)
         if spec is not (None if old is None else old._value.spec):
             return False
-    if len(values) != route.count or not (route.fresh or _separate_gradients(leaves)):
-        return False
-    results = recorder.record(route.block.entry, values)
-    for position, value in zip(route.block.targets, results, strict=True):
-        variable = variables[position]
-        if variable is not None and variable._grad is None:
-            variable._grad = wrap(value)
-            if leaves[position].post_accumulate:
-                _run_post_hooks(leaves[position], variable)
-        else:
-            _set_gradient(leaves[position], value)
-    if not retain_graph:
-        for place in route.freed:
-            nodes[place].saved = None
-    return True
+    return _separate_gradients(leaves)
 
 
 def _separate_gradients(leaves) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from facula import operators as ops
 from facula.autograd import public as autograd
+from facula.autograd.backward import repeated
 from facula.autograd.handle import TensorBase, classes
 from facula.autograd.node import AccumulateGrad, hooks_of
 from facula.base import devices, dtypes
@@ -257,7 +258,9 @@ class Tensor(TensorBase, metaclass=_TensorType):
         >>> x.grad
         tensor([3., 3.])
         """
-        autograd.backward((self,), gradient, retain_graph, create_graph, inputs=inputs)
+        plain = gradient is None and inputs is None and not create_graph
+        if not (plain and repeated(self, retain_graph)):
+            autograd.backward((self,), gradient, retain_graph, create_graph, inputs=inputs)
 
     def retain_grad(self) -> None:
         """Keep the gradient of a tensor that is not a leaf."""

@@ -12,7 +12,7 @@ import sys
 import numpy as np
 
 from facula.engines.native import jit
-from facula.engines.native.contraction import lower
+from facula.engines.native.contraction.lower import ways
 from facula.engines.native.views import row_major
 from tests.native.contraction_cases import (
     CONVS,
@@ -50,7 +50,11 @@ class Fenced:
 
 
 def fenced_run(kind, params, arrays, shape, dtype: str, at_end: bool) -> None:
-    lowered = lower(kind, params, dtype, *[row_major(a.shape) for a in arrays], shape)
+    for lowered in ways(kind, params, dtype, *[row_major(a.shape) for a in arrays], shape):
+        run_fenced(lowered, kind, params, arrays, shape, dtype, at_end)
+
+
+def run_fenced(lowered, kind, params, arrays, shape, dtype: str, at_end: bool) -> None:
     held = {"input": [], "output": [], "temp": []}
     for array in arrays:
         held["input"].append(Fenced(array.nbytes, at_end, array.itemsize))
@@ -68,7 +72,7 @@ def fenced_run(kind, params, arrays, shape, dtype: str, at_end: bool) -> None:
 
 def main() -> None:
     rng = np.random.default_rng(5)
-    for dtype in ("float32", "float16"):
+    for dtype in ("float32", "float16", "bfloat16"):
         for at_end in (True, False):
             for a, b in MATMULS[:-1]:
                 arrays = [numbers(rng, a, dtype), numbers(rng, b, dtype)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from math import gcd, prod
 
 from facula.engines.native import ir, target
+from facula.engines.native.contraction.conversion import PAIRS
 from facula.engines.native.contraction.copies import Copy
 from facula.engines.native.contraction.division import ENOUGH, with_blocks, with_splits
 from facula.engines.native.contraction.indices import ceiling
@@ -26,6 +27,7 @@ WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
 SHORT = 32  # terms of a sum that is not worth a detour through memory
 MOST_DIRECT = 12  # vectors of a tile that the epilogue is written out for
 MOST_UNROLLED = 128  # multiplications written out
+ALONE = 1.4  # how much longer products of pairs take if each scalar is used once: measured
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ class Chooser:
                     continue
                 fetch = self._fetch_cycles(scalars, rows)
                 step = step_cycles(prod(rows), count, load, fetch)
+                if self.memory == PAIRS and count == 1:
+                    step *= ALONE
                 if direct and prod(rows) * count * self.sum_size <= MOST_UNROLLED:
                     step /= 2  # neighbours share what they load, nothing waits
                 tiles = many * count_tiles(sizes, rows) * self.shared
@@ -157,7 +161,7 @@ class Chooser:
 
     def _load_cycles(self, vectors: Side, count: int, packed: bool) -> float:
         """Loading a vector: across a cache line, and from afar if rows fight for cache sets."""
-        each = fma_cycles()
+        each = fma_cycles() * (2 if self.memory == "half" else 1)
         if packed or not self.sum_size:
             return each
         load = 1.8 * each
@@ -175,14 +179,14 @@ class Chooser:
         bytes_ = ir.align_of(self.memory)
         inner = self.problem.summed[-1] if self.problem.summed else None
         run = inner.size if inner and abs(scalars.stride(inner)) == 1 else 1
-        fetch = 0.5
+        fetch = base = 2.0 if self.memory == "half" else 0.5  # halves are converted one by one
         for axis, tile in zip(scalars.axes, rows):
             apart = abs(scalars.stride(axis)) * bytes_
             if tile == 1 or apart <= 64:
                 continue
             if tile * gcd(apart, WAY) > 5 * WAY:
                 return 6.0 if run < 64 else 1.5
-            fetch = 0.5 + 1.0 / min(run, 16)
+            fetch = base + 1.0 / min(run, 16)
         return fetch
 
     def _outer_choice(

@@ -11,6 +11,13 @@ from facula.engines.native.contraction import kinds, winograd
 from facula.engines.native.contraction.blocks import Writer
 from facula.engines.native.contraction.choose import Choice, choose
 from facula.engines.native.contraction.combine import combine
+from facula.engines.native.contraction.conversion import (
+    PAIRS,
+    Conversion,
+    Rounded,
+    multiplies_pairs,
+    pair_axes,
+)
 from facula.engines.native.contraction.copies import Copy
 from facula.engines.native.contraction.finish import Store
 from facula.engines.native.contraction.problem import Problem, Strided
@@ -37,30 +44,70 @@ def lower(kind: str, params, dtype, a: View, b: View, shape: Sequence[int], epil
     name = getattr(dtype, "name", dtype)
     if name not in FLOATS:
         return None
+    if 0 in shape:
+        return Lowered([])
+    found = ways(kind, params, name, a, b, tuple(shape), epilogue)
+    return min(found, key=lambda way: sum([piece.kernel.cost for piece in way.pieces]))
+
+
+def ways(kind: str, params, name: str, a: View, b: View, shape, epilogue=None) -> list[Lowered]:
+    """All ways there are: with the operands as they are, and with copies of 16-bit ones."""
     memory, compute = FLOATS[name]
-    return Lowering(memory, compute, "bfloat16" if name == "bfloat16" else "").run(
-        kind, params, a, b, tuple(shape), epilogue
-    )
+    rounds = "bfloat16" if name == "bfloat16" else ""
+    if epilogue is not None and name in ("bfloat16", "float16"):
+        epilogue = Rounded(epilogue, name)
+    found = [Lowering(memory, compute, memory, rounds).run(kind, params, a, b, shape, epilogue)]
+    other = _converted(name, kind, params, a, b)
+    if other is not None:
+        left, right = other.views
+        found.append(other.run(kind, params, left, right, shape, epilogue))
+    return found
+
+
+def _converted(name: str, kind: str, params, a: View, b: View) -> Lowering | None:
+    """A lowering that begins with copies of both operands in another form."""
+    if name == "bfloat16" and multiplies_pairs():
+        axes = pair_axes(kind, params, a, b)
+        lowering = Lowering(PAIRS, "float", "float", "bfloat16")
+        return lowering if axes and lowering.convert((a, b), axes, "float") else None
+    if name == "float16":
+        lowering = Lowering("float", "float", "half", "")
+        return lowering if lowering.convert((a, b), (None, None), "half") else None
+    return None
 
 
 class Lowering:
-    """Collects the pieces of one contraction."""
+    """Collects the pieces of one contraction.
 
-    def __init__(self, memory: str, compute: str, rounds: str):
+    Its operands lie in memory as ``memory``, its sums are ``compute``, its result is ``stored``.
+    """
+
+    def __init__(self, memory: str, compute: str, stored: str, rounds: str):
         self.memory, self.compute, self.rounds = memory, compute, rounds
+        self.stored = stored
+        self.sources = [given(0), given(1)]
+        self.views: list[View] = []
         self.pieces: list[Piece] = []
         self.temps: list[int] = []
 
+    def convert(self, views: Sequence[View], axes: Sequence[int | None], source: str) -> bool:
+        """Begin with copies of both operands, if they can be made."""
+        for i, (view, axis) in enumerate(zip(views, axes)):
+            found = Conversion.of(view, axis, source)
+            if found is None:
+                return False
+            self.sources[i] = self._copied(given(i), found[0])
+            self.views.append(found[1])
+        return True
+
     def run(self, kind: str, params, a: View, b: View, shape, epilogue) -> Lowered:
         """Everything: copies, contraction, sums of partial results."""
-        if 0 in shape:
-            return Lowered([])
-        if self.memory == self.compute == "float" and not self.rounds:
+        if self.memory == self.stored == "float" and not self.rounds:
             pieces = winograd.pieces(kind, params, a, b, shape, epilogue, self._temporary)
             if pieces is not None:
                 return Lowered(pieces, self.temps)
-        left = Strided(given(0), a.shape, a.strides, a.offset)
-        right = Strided(given(1), b.shape, b.strides, b.offset)
+        left = Strided(self.sources[0], a.shape, a.strides, a.offset)
+        right = Strided(self.sources[1], b.shape, b.strides, b.offset)
         problem = self._problem(kind, params, left, right, shape)
         self._contract(problem, epilogue)
         return Lowered(self.pieces, self.temps)
@@ -141,8 +188,9 @@ class Lowering:
         self.temps.append((elements + 16) * ir.align_of(element))
         return temporary(len(self.temps) - 1)
 
-    def _copied(self, source: Ref, copy: Copy) -> Ref:
-        made = self._temporary(copy.elements, copy.element)
+    def _copied(self, source: Ref, copy: Copy | Conversion) -> Ref:
+        element = copy.element if isinstance(copy, Copy) else copy.made
+        made = self._temporary(copy.elements, element)
         self.pieces.append(Piece(copy.kernel(), (source, made), (1,)))
         return made
 
@@ -155,7 +203,7 @@ class Lowering:
         for i, copy in enumerate((choice.scalar_copy, choice.vector_copy)):
             if copy is not None:
                 sources[i] = self._copied(sources[i], copy)
-        last = epilogue or Store(problem.shape, self.memory, self.rounds)
+        last = epilogue or Store(problem.shape, self.stored, self.rounds)
         extras = [given(2 + i) for i in range(last.extras)]
         outputs = [result()] if last.keeps else []
         writes = [*range(len(outputs)), *[len(outputs) + i for i in last.writes]]
@@ -179,7 +227,7 @@ class Lowering:
             lambda name: Writer(name, plan, epilogue, chunks).text(),
             chunks,
             choice.cycles / 3,
-            2.0 * choice.products,
+            2.0 * choice.products * (2 if plan.memory == PAIRS else 1),
         )
 
 

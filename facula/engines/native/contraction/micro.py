@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from itertools import product
 
 from facula.engines.native import ir
+from facula.engines.native.contraction.conversion import PAIRS
 from facula.engines.native.contraction.finish import converted, first_lanes, lane_sums
 from facula.engines.native.contraction.indices import Index, maximum, minimum, times
 from facula.engines.native.contraction.plan import Plan, Summed, Tiled, vector_offsets
@@ -163,12 +164,11 @@ class Tile:
             one = self._load_scalar(f.at(at[0], offset, self.plan.memory))
             for j, vector in enumerate(vectors):
                 old = sums[i * len(vectors) + j]
-                found.append(f.intrinsic("fmuladd", one, vector, old))
+                found.append(self._added(one, vector, old))
         return found
 
     def _load_scalar(self, place: Value) -> Value:
-        value = self.f.load(self.plan.memory, place)
-        return self.f.splat(converted(self.f, value, self.plan.compute), self.plan.lanes)
+        return self.f.splat(self._ready(self.f.load(self.plan.memory, place)), self.plan.lanes)
 
     def _load_vector(self, place: Value, count: int, stride: int = 1) -> Value:
         """``count`` elements, and zeros in the other lanes; each second one if ``stride`` is 2."""
@@ -184,7 +184,22 @@ class Tile:
             value = f.shuffle(low, high, picks)
         else:
             value = self._load_run(place, count)
-        return converted(f, value, plan.compute)
+        return self._ready(value)
+
+    def _ready(self, value: Value) -> Value:
+        """In the type that is multiplied; pairs stay what they are."""
+        plan = self.plan
+        return value if plan.memory == PAIRS else converted(self.f, value, plan.compute)
+
+    def _added(self, one: Value, two: Value, total: Value) -> Value:
+        """``one * two + total``; of pairs, both products."""
+        f, lanes = self.f, self.plan.lanes
+        if self.plan.memory != PAIRS:
+            return f.intrinsic("fmuladd", one, two, total)
+        kind = ir.vector("bfloat", 2 * lanes)
+        pairs = [f.new(kind, f"bitcast {value} to {kind}") for value in (one, two)]
+        name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * lanes}"
+        return f.call(name, total.type, total, *pairs)
 
     def _load_run(self, place: Value, count: int) -> Value:
         f, plan = self.f, self.plan
@@ -218,7 +233,7 @@ class Tile:
                     if at not in scalars:
                         scalars[at] = self._load_scalar(f.at(self.starts[0], at, plan.memory))
                     k = i * len(columns) + j
-                    sums[k] = f.intrinsic("fmuladd", scalars[at], vectors[spot], sums[k])
+                    sums[k] = self._added(scalars[at], vectors[spot], sums[k])
         return sums
 
     # Dot products ---------------------------------------------------------------------------------
@@ -254,7 +269,7 @@ class Tile:
         spots = [f.at(at[1], o, memory) for o, _ in columns]
         twos = [self._load_vector(spot, count, line.vector) for spot in spots]
         for i, (one, two) in enumerate(product(ones, twos)):
-            f.set(slots[i], f.intrinsic("fmuladd", one, two, sums[i]))
+            f.set(slots[i], self._added(one, two, sums[i]))
 
     def _store_dots(self, corner: Value, columns, sums: Sequence[Value]) -> None:
         f, plan = self.f, self.plan

@@ -115,6 +115,7 @@ class Recording:
         recorder.flush()
         views = {id(x): x._buffer() for x in self.leaves if _is_view(x)}
         recorder.flush()
+        recorder.land()
         recorder.capture = self
         self.world = World()
         roots = {

@@ -8,7 +8,7 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter, is_, itemgetter
 from sys import getrefcount
 from typing import Any
@@ -21,7 +21,7 @@ from facula.replay.errors import CaptureError
 from facula.replay.numbers import hyperparameters
 from facula.replay.outcome import Outcome, same_buffer
 from facula.replay.recording import outlier
-from facula.runtime.recorder import compute
+from facula.runtime.recorder import compute, recorder
 from facula.runtime.value import Value
 
 _value_of = attrgetter("value")
@@ -176,6 +176,8 @@ class Replay:
             or self.written_otherwise
             or self.argument_gradients
         )
+        self.returned = {rank[leaf.what] for leaf in leaves if leaf.kind == "out"}
+        self.leaves_late = False
         self.single = None
         if len(leaves) == 1 and leaves[0] is self.outcome.result and leaves[0].kind == "out":
             self.single = rank[leaves[0].what]
@@ -240,6 +242,7 @@ class Replay:
 
     def run(self, leaves: list) -> Any:
         """Replay; a list with the result, or None or PLAIN if the arguments do not fit."""
+        recorder.land()
         pool = []
         for i in self.arguments:
             tensor = leaves[i]
@@ -269,16 +272,17 @@ class Replay:
             self.all_read or self.written_values == [*map(_value_of, self.written_storages)]
         )
         results: list = []
+        leave = alone and self._may_leave()
         try:
-            if alone and self._dying():
-                self.plan.run_over(buffers, self.dying, results)
+            if alone and (self.dying or leave):
+                leave = self.plan.run_over(buffers, self.dying, results, leave)
             else:
                 results = self.plan.run(buffers)
         finally:
             if results:
-                self._write(results, alone)
+                self._write(results, alone, leave)
         if self.made:
-            self._write_gradients(leaves, results)
+            self._write_gradients(leaves, results, leave)
         for step in self.steps:
             step.commit()
         if self.has_rest:
@@ -287,8 +291,11 @@ class Replay:
             return [wrap(Value(self.single_spec, results[self.single]))]
         return [self._result(leaves, results)]
 
-    def _dying(self) -> bool:
-        """Whether the engine can write results over the old values of memories."""
+    def _may_leave(self) -> bool:
+        """Whether the engine may return before all is computed: the memories can wait.
+
+        Also finds which old values of memories the engine can write results over.
+        """
         if self.executable is not self.plan.executable:
             self.executable = self.plan.executable
             read = {id(storage): i for i, storage in enumerate(self.storages)}
@@ -296,21 +303,30 @@ class Replay:
             first = len(self.arguments)  # memories follow the arguments in the pool
             dead = {at for at, place in enumerate(self.places) if place - first in written}
             self.dying = [pair for pair in self.plan.donors if pair[0] in dead]
-        return bool(self.dying)
+            late = set(self.plan.late)
+            self.leaves_late = bool(late) and not self.has_rest and not late & self.returned
+        return self.leaves_late
 
-    def _write(self, results: list, alone: bool) -> None:
+    def _write(self, results: list, alone: bool, leave: bool) -> None:
         """Put new values into the memories: into the old Value where nobody else holds it."""
         values = self.written_values
         new = self.pick_written(results)
         if alone:
-            for value, buffer in zip(values, new):
-                value.buffer = buffer
+            self._fill(values, new, leave)
             for storage in self.written_storages:
                 storage.version += 1
         else:
             for i, buffer in enumerate(new):
                 self._renew(i, buffer)
             self.alone = [*map(getrefcount, values)]
+
+    def _fill(self, values: list, new: Sequence, leave: bool) -> None:
+        """Give values their buffers, now or when the engine has computed them."""
+        if leave:
+            recorder.leave(self.plan, dict(zip(values, new)))
+        else:
+            for value, buffer in zip(values, new):
+                value.buffer = buffer
 
     def _renew(self, i: int, buffer: Any) -> None:
         """Give a memory a new Value: somebody may rely on the old one."""
@@ -328,15 +344,16 @@ class Replay:
         if number is not None:
             self.values[number] = value
 
-    def _write_gradients(self, leaves: list, results: list) -> None:
+    def _write_gradients(self, leaves: list, results: list, leave: bool) -> None:
         """Leave new gradients: in the old tensors where nobody else holds them."""
         made = self.made
         values = [*map(_handle_value, made)]
         counts = [*map(getrefcount, made), *map(getrefcount, values)]
         if self.owns and counts == self.alone_made:
-            for value, buffer in zip(values, self.pick_made(results)):
-                value.buffer = buffer
+            self._fill(values, self.pick_made(results), leave)
             return
+        if leave:
+            recorder.land()
         for i, handle in enumerate(self.owners):
             self._leave_gradient(i, handle, self._value(self.made_sources[i], leaves, results))
         values = [*map(_handle_value, made)]

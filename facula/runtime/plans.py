@@ -23,7 +23,9 @@ _kept = {"nodes": 0}
 class Plan:
     """A program ready to run, and how often it has been seen."""
 
-    __slots__ = ("_expanded", "_recorded", "engine", "executable", "sightings")
+    __slots__ = (
+        "_expanded", "_recorded", "donors", "early", "engine", "executable", "late", "sightings",
+    )  # fmt: skip
 
     def __init__(self, key, live, specs, calls, lines):
         self._recorded = key, live, specs, calls, lines
@@ -31,6 +33,10 @@ class Plan:
         self.sightings = 0
         self.executable: Any = None
         self.engine = ""
+        # Pairs of (input, output): the input's memory serves for the output if nobody needs it.
+        self.donors: Sequence[tuple[int, int]] = ()
+        self.late: Sequence[int] = ()  # results that the engine may compute while Python goes on
+        self.early: Sequence[int] = ()  # the others, if there are any late ones
 
     @property
     def nodes(self) -> list[Node]:
@@ -61,21 +67,24 @@ class Plan:
             self.executable = None  # most programs that are interpreted never come again
         return executable.run(buffers)
 
-    def run_over(self, buffers: list[Any], dying, results: list[Any]) -> None:
-        """As :meth:`run`, but inputs that nobody else needs may be written over."""
-        self.sightings += 1
-        self.executable.run_over(buffers, dying, results)
+    def run_over(self, buffers: list[Any], dying, results: list[Any], leave=False) -> bool:
+        """Run; ``dying`` inputs, which nobody else needs, may be written over.
 
-    @property
-    def donors(self) -> Sequence[tuple[int, int]]:
-        """Pairs of (input, output): the input's memory serves for the output if nobody needs it."""
-        return getattr(self.executable, "donors", ())
+        Only where there are :attr:`donors` or :attr:`late` results. With ``leave``, True means
+        that the late results are complete after :meth:`finish`.
+        """
+        self.sightings += 1
+        return self.executable.run_over(buffers, dying, results, leave)
+
+    def finish(self) -> None:
+        """Return when late results are complete."""
+        self.executable.finish()
 
     def compile(self) -> None:
         """Choose an engine by how often the program has been seen, and compile for it."""
         if tiers.may_be_last(self.sightings):
-            key, live, _, calls, lines = self._recorded
-            pieces = Pieces(key, calls, live, lines)
+            key, live, specs, calls, lines = self._recorded
+            pieces = Pieces(key, calls, live, specs, lines)
             if pieces.work() <= tiers.LARGE:
                 self.executable, self.engine = pieces, pieces.link()
                 return
@@ -84,6 +93,10 @@ class Plan:
         if flags.compare and chosen.name != "reference":
             self.executable = Compared(self.executable, chosen, self.nodes, self.outputs)
         self.engine = chosen.name
+        self.donors = getattr(self.executable, "donors", ())
+        self.late = getattr(self.executable, "late", ())
+        if self.late:
+            self.early = sorted(set(range(len(self.outputs))) - set(self.late))
 
     def text(self) -> str:
         return program_text(self.nodes, self.outputs)

@@ -55,8 +55,8 @@ class Recorder:
     """
 
     __slots__ = (
-        "budget", "busy", "bytes", "calls", "capture", "epoch", "expected", "inputs", "key",
-        "known", "lines", "lock", "running", "runs", "thread", "values",
+        "budget", "busy", "bytes", "calls", "capture", "epoch", "expected", "in_flight", "inputs",
+        "key", "known", "late", "lines", "lock", "running", "runs", "thread", "values",
     )  # fmt: skip
 
     def __init__(self):
@@ -66,6 +66,11 @@ class Recorder:
         self.lock = RLock()
         self.running = False
         self.capture: Any = None  # who keeps the program growing until a captured call has ended
+        # What the last run left to be computed while Python goes on: values, with the buffers that
+        # they get when the run lands. Until then they are as good as computed: only their numbers
+        # have to be waited for.
+        self.late: dict[Value, Any] = {}
+        self.in_flight: plans.Plan | None = None
         self.known = Lines()
         self.calls, self.lines, self.expected = [], [], _NOTHING
         self._start()
@@ -142,7 +147,7 @@ class Recorder:
         call = [entry.number]
         for operand in operands:
             if operand.epoch != epoch:
-                if operand.buffer is None:
+                if operand.buffer is None and operand not in self.late:
                     self._drop_interrupted()
                     raise RuntimeError(LOST)
                 operand.position = len(values)
@@ -170,7 +175,7 @@ class Recorder:
 
     def admit(self, value: Value) -> None:
         """Enter a value from outside into the program, in the middle of recording a call."""
-        if value.buffer is None:
+        if value.buffer is None and value not in self.late:
             self._drop_interrupted()
             raise RuntimeError(LOST)
         value.position = len(self.values)
@@ -184,7 +189,7 @@ class Recorder:
         call = [entry.number]
         for operand in operands:
             if operand.epoch != epoch:
-                if operand.buffer is None:
+                if operand.buffer is None and operand not in self.late:
                     self._drop_interrupted()
                     raise RuntimeError(LOST)
                 operand.position = len(values)
@@ -226,27 +231,47 @@ class Recorder:
         self.expected = _NOTHING
         self.lines = self.lines[:count]
 
-    def flush(self) -> None:
-        """Compute every pending value that Python can still see; the others are never made."""
+    def land(self) -> None:
+        """Return when what the last run left to be computed is there."""
+        late = self.late
+        if late:
+            assert self.in_flight is not None
+            self.in_flight.finish()
+            for value, buffer in late.items():
+                value.buffer = buffer
+            if self.late is late:
+                self.late = {}
+
+    def leave(self, plan: plans.Plan, late: dict[Value, Any]) -> None:
+        """Let values have these buffers when the plan's run lands."""
+        for value in late:
+            value.buffer = None
+        self.in_flight, self.late = plan, {**self.late, **late}
+
+    def flush(self, leave: bool = True) -> None:
+        """Compute every pending value that Python can still see; the others are never made.
+
+        With ``leave`` some of them may be late: see :meth:`land`.
+        """
         if self.thread != get_ident():
             with self._locked():
                 if self.capture is None:
-                    self._flush()
+                    self._flush(leave)
         elif self.capture is not None:
             return
         elif self.key:
             self.running = True
             try:
-                self._flush()
+                self._flush(leave)
             finally:
                 self.running = False
         else:
             self.budget, self.bytes = flags.nodes, flags.bytes
 
-    def _flush(self) -> None:
+    def _flush(self, leave: bool) -> None:
         pending = self.key, self.values, self.inputs, self.calls, self.lines, self.epoch
         try:
-            self._run(pending)
+            self._run(pending, leave)
         except Exception:
             raise
         except BaseException:  # Ctrl-C: what was pending still is, and can be run again
@@ -255,8 +280,9 @@ class Recorder:
                 self._own_lines(len(self.calls))
             raise
 
-    def _run(self, pending) -> None:
+    def _run(self, pending, leave: bool) -> None:
         key, values, inputs, calls, lines, _ = pending
+        self.land()
         if self.busy:
             self._drop_interrupted()
         counts = [*map(getrefcount, values)]
@@ -273,16 +299,22 @@ class Recorder:
             plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
             buffers = [*map(_buffer_of, inputs)]
             dying = [p for p in plan.donors if counts[inputs[p[0]].position] == _SEEN_TWICE]
-            if dying:
-                plan.run_over(buffers, dying, results)
+            if dying or plan.late:
+                leave = plan.run_over(buffers, dying, results, leave)
             else:
-                results = plan.run(buffers)
+                results, leave = plan.run(buffers), False
         except Exception:
             self._salvage(pending, live)
             raise
-        finally:
-            for position, buffer in zip(live, results):  # none of them after a failure
-                values[position].buffer = buffer
+        finally:  # there are no results after a failure, but there may be after Ctrl-C
+            if results and leave:
+                self.in_flight = plan
+                self.late = {values[live[i]]: results[i] for i in plan.late}
+                for i in plan.early:
+                    values[live[i]].buffer = results[i]
+            else:
+                for position, buffer in zip(live, results):
+                    values[position].buffer = buffer
 
     def _salvage(self, pending, live) -> None:
         """After a failure, compute what does not depend on the operation that failed."""
@@ -335,7 +367,9 @@ recorder = Recorder()
 def compute(value: Value) -> Any:
     """The value's buffer, running the pending program if it is part of it."""
     if value.buffer is None:
-        recorder.flush()
+        if value not in recorder.late:
+            recorder.flush(leave=not value.spec.shape)  # a scalar is never late, mostly
+        recorder.land()
         if value.buffer is None:
             if recorder.capture is not None:
                 recorder.capture.refuse_reading()

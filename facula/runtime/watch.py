@@ -20,12 +20,13 @@ def watching(run: Callable[[Plan, Sequence, Callable], list]) -> Iterator[None]:
     def watched(self: Plan, buffers: list[Any]) -> list[Any]:
         return run(self, buffers, before)
 
-    def watched_over(self: Plan, buffers: list[Any], dying: Any, results: list[Any]) -> None:
+    def watched_over(self: Plan, buffers: list[Any], dying: Any, results: list[Any], leave=False):
         def go(plan: Plan, buffers: list[Any]) -> list[Any]:
-            before_over(plan, buffers, dying, results)
+            before_over(plan, buffers, dying, results)  # complete: nothing is left to a worker
             return results
 
         run(self, buffers, go)
+        return False
 
     Plan.run, Plan.run_over = watched, watched_over  # type: ignore[method-assign]
     try:

@@ -1,8 +1,15 @@
-"""NativeSegment: a plan with its machine code and memory, run as one call."""
+"""NativeSegment: a plan with its machine code and memory, run as one call.
+
+A run may return before the plan's tail is done (`lowering/head.py`). That run is *in flight*: there
+is one at a time, its arrays are kept here, and before anything else runs, or memory moves, or the
+process forks or ends, `finish` waits for it.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 from sys import getrefcount
 from threading import Lock
@@ -12,13 +19,30 @@ import numpy as np
 
 from facula.engines.native import jit, report
 from facula.engines.native.executor import STATUS_SLOT, Executor, Step
+from facula.engines.native.executor_code import LEFT
 from facula.engines.native.kernel import BAD_INDEX
+from facula.engines.native.lowering.head import head, late
 from facula.engines.native.lowering.memory import ALIGNMENT
 from facula.engines.native.lowering.plan import Plan
 from facula.engines.native.shelf import Shelf
 from facula.graph.node import INPUT, Node
 
 _running = Lock()  # plans share one arena
+_in_flight: list[Any] = [None]  # the executor of the run that is, and what it reads and writes
+
+
+def finish() -> None:
+    """Return when no run is in flight."""
+    flight = _in_flight[0]
+    if flight is not None:
+        flight[0].finish()
+        if _in_flight[0] is flight:
+            _in_flight[0] = None
+
+
+atexit.register(finish)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=finish)  # the child has no worker that could go on
 
 
 class _Arena:
@@ -44,34 +68,38 @@ class NativeSegment:
         self.plan = plan
         with _running:
             if _arena.size < plan.arena:
+                finish()
                 _arena.reserve(plan.arena)
         self.arena = 0  # where it began when the plan last ran
-        given = len(plan.inputs) + len(plan.outputs)
+        places = len(plan.inputs) + len(plan.outputs)
         slots = {plan.status: STATUS_SLOT}
         slots.update(
             {s: s if s < plan.status else s - 1 for s in range(plan.slots) if s != plan.status}
         )
-        table = [0] * (plan.slots - 1 - given)
+        table = [0] * (plan.slots - 1 - places)
         self.places = {slots[slot]: t.offset for slot, t in plan.temporaries.items()}
         for slot, array in plan.constants.items():
-            table[slots[slot] - given] = array.ctypes.data
+            table[slots[slot] - places] = array.ctypes.data
         addresses = jit.load([step.kernel for step in plan.steps])
         steps = [
             Step(address, s.kernel.chunks, s.kernel.cost, [slots[o] for o in s.operands])
             for address, s in zip(addresses, plan.steps, strict=True)
         ]
-        self.executor = Executor(
-            steps, table, [_expected(n) for n in plan.inputs], [_expected(n) for n in plan.outputs]
-        )
+        given = [_expected(n) for n in plan.inputs]
+        made = [_expected(n) for n in plan.outputs]
+        self.executor = Executor(steps, table, given, made, first := head(plan))
+        self.late = late(plan, first)
         self.shapes = [(n.spec.shape, np.dtype(n.spec.dtype.numpy.char)) for n in plan.outputs]
         self.shelf = Shelf(self.shapes)
         self.donors = plan.donors
         self.nanoseconds: np.ndarray | None = None
 
     def run(self, buffers: Any) -> list[Any]:
+        """The outputs for these inputs, all complete."""
         outputs: list[Any] = [None] * len(self.shapes)
         self.shelf.fill(outputs)
         with _running:
+            finish()
             if self.arena != _arena.start:
                 self._move()
             bad = self.executor.run(buffers, outputs)
@@ -79,12 +107,20 @@ class NativeSegment:
             self._complain(bad)
         return outputs
 
-    def run_over(self, buffers: list[Any], dying: Sequence[tuple[int, int]], results: list) -> None:
+    def run_over(
+        self,
+        buffers: list[Any],
+        dying: Sequence[tuple[int, int]],
+        results: list,
+        leave: bool,
+    ) -> bool:
         """Append the outputs to ``results``; some are written over inputs that nobody else needs.
 
         ``dying`` are pairs of :attr:`donors` whose inputs are held by ``buffers`` and by one more
-        place. Ctrl-C that arrives while the plan runs is raised after it, and finds ``results``
-        filled: the inputs are gone by then.
+        place. With ``leave`` the answer may be True: then the outputs whose numbers are in
+        :attr:`late` are complete when :meth:`finish` has returned, the others now. Ctrl-C that
+        arrives while the plan runs is raised after all of it, and finds ``results`` filled: the
+        inputs are gone by then.
         """
         outputs: list[Any] = [None] * len(self.shapes)
         counts = [*map(getrefcount, buffers)]
@@ -95,20 +131,35 @@ class NativeSegment:
                 if array.base is None and array.dtype is self.shapes[o][1] and array.flags.carray:
                     outputs[o] = array
         self.shelf.fill(outputs)
+        lists: tuple[Any, ...] = (buffers,), (outputs,)
         bad: list[int] = []
         try:
             with _running:
+                finish()
                 if self.arena != _arena.start:
                     self._move()
+                if leave and self.late:
+                    lists = (*lists, (True,))
+                    _in_flight[0] = self.executor, buffers, outputs
                 # In one step for the interpreter, so that it is known whether the plan has run.
-                bad.extend(map(self.executor.call, (buffers,), (outputs,)))
-                if bad[0] < 0:
+                bad.extend(map(self.executor.call, *lists))
+                if bad[0] < 0 and bad[0] != LEFT:
                     bad[0] = self.executor.run_again(bad[0], buffers, outputs)
+        except BaseException:
+            finish()
+            raise
         finally:
-            if bad and not bad[0]:
+            if bad and bad[0] in (0, LEFT):
                 results.extend(outputs)
-        if bad[0]:
+            if bad and bad[0] != LEFT:
+                _in_flight[0] = None
+        if bad[0] > 0:
             self._complain(bad[0])
+        return bad[0] == LEFT
+
+    def finish(self) -> None:
+        """Return when the run that has left its tail to a worker is complete."""
+        finish()
 
     def _move(self) -> None:
         """Put the temporaries where the arena is now: it is replaced when a plan needs more."""

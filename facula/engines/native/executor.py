@@ -15,6 +15,10 @@ number (from 1) of the step whose STATUS was set; ``status`` then holds {code, a
 C-contiguous arrays and numbers are bound by native code, anything else, such as strided or
 byte-swapped inputs and NumPy scalars, by Python. Other Python threads may run during plans that
 take long; a plan runs once at a time, whoever calls it.
+
+``call(inputs, outputs, True)`` may return LEFT as soon as the first ``head`` steps are done. None
+of the others may report a bad index. A worker does them while Python goes on; the arrays must be
+kept until ``finish()`` has returned, and nothing else may run before.
 """
 
 from __future__ import annotations
@@ -37,12 +41,15 @@ from facula.engines.native.executor_code import (
     INTEGER,
     NO_POOL,
     REFUSED,
+    STEP,
     Plan,
 )
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.pool_code import Word
 
 _CALL = jit.with_others(Kernel("executor", "executor call", executor_code.call))
+_ERRAND = jit.with_others(Kernel("executor", "executor errand", executor_code.errand))
+_FINISH = jit.with_others(Kernel("executor", "executor finish", executor_code.finish))
 STATUS_SLOT = -1
 SHARED = 15_000.0  # ns of work below which moving the data to another core costs more than it saves
 GRAIN = 4_000.0  # ns of work that make one more thread worth while
@@ -70,19 +77,22 @@ class Executor:
         table: Sequence[int],
         inputs: Sequence[Expected],
         outputs: Sequence[Expected],
+        head: int = 0,
     ):
         self.steps = list(steps)
         self.inputs = [_canonical(wanted) for wanted in inputs]
         self.outputs = [_canonical(wanted) for wanted in outputs]
         first = len(self.inputs) + len(self.outputs)
-        self.words = np.zeros(Plan.SIZE, np.int64)
+        memory = np.zeros(Plan.SIZE + 8, np.int64)
+        self.words = memory[-(memory.ctypes.data // 8) % 8 :]  # from where a cache line begins
         self.status = self.words[Plan.STATUS : Plan.STATUS + 3]
         self.table = np.zeros(first + len(table) + 1, np.int64)
         self.table[first:-1] = np.array(table, np.uint64).view(np.int64)
         self.table[-1] = self.status.ctypes.data  # found at STATUS_SLOT
         widest = max([len(step.slots) for step in self.steps], default=0)
+        encoded = _encoded_steps(self.steps, len(self.table))
         self._blocks = {
-            Plan.STEPS: _encoded_steps(self.steps, len(self.table)),
+            Plan.STEPS: encoded,
             Plan.TABLE: self.table,
             Plan.ARGUMENTS: np.zeros(widest + 1, np.int64),
             Plan.EXPECTED: _encoded_expectations([*self.inputs, *self.outputs]),
@@ -98,7 +108,11 @@ class Executor:
         shared = [step for step in self.steps if _threads_for(step) > 1]
         if sum([step.cost for step in shared]) >= LOUD:
             self.words[Plan.WAKE] = max([_threads_for(step) for step in shared])
-        self.call = self._caller()
+        self.words[Plan.HEAD] = head
+        before = sum([STEP + len(step.slots) for step in self.steps[:head]])
+        self.words[Plan.TAIL] = encoded[before:].ctypes.data
+        self.words[Plan.COST] = int(sum([step.cost for step in self.steps]))
+        self.call, self.finish = self._callers()
 
     def run(self, inputs: list[Any], outputs: list[np.ndarray]) -> int:
         """Run the plan: 0, or the number (from 1) of the step that found a bad index.
@@ -127,13 +141,18 @@ class Executor:
             self.run(inputs, outputs)
         return found
 
-    def _caller(self) -> Callable[[list[Any], list[np.ndarray]], int]:
+    def _callers(self) -> tuple[Callable[..., int], Callable[[], int]]:
+        """The functions ``call`` and ``finish`` of this plan."""
         plan = self.words.ctypes.data
         if objects.readable():
-            return objects.built_in(_method(), objects.addresses().ctypes.data, plan)
+            methods, errand = _methods()
+            self.words[Plan.ERRAND : Plan.ERRAND + 2] = errand, plan
+            python = objects.addresses().ctypes.data
+            call, finish = [objects.built_in(method, python, plan) for method in methods]
+            return call, finish
         lock, run = threading.Lock(), _run()
 
-        def call(inputs: list[Any], outputs: list[np.ndarray]) -> int:
+        def bind_and_run(inputs: list[Any], outputs: list[Any], leave: bool = False) -> int:
             wide, started = self.words[Plan.WAKE] > 1, threads.pool().words[Word.LIMIT]
             if wide and not started:
                 return NO_POOL
@@ -142,7 +161,7 @@ class Executor:
                 self.table[: len(holders)] = [holder.ctypes.data for holder in holders]
                 return run(plan)
 
-        return call
+        return bind_and_run, lambda: 0
 
     def run_again(self, code: int, inputs: list[Any], outputs: list[np.ndarray]) -> int:
         """Removes what kept the plan from running, and runs it."""
@@ -240,9 +259,10 @@ def _words(item: Any) -> str:
 
 
 @functools.cache
-def _method() -> Any:
-    (address,) = jit.load([_CALL])
-    return objects.method(address)
+def _methods() -> tuple[list[Any], int]:
+    """What ``call`` and ``finish`` are made of, and the address of ``errand``."""
+    call, finish, errand = jit.load([_CALL, _FINISH, _ERRAND])
+    return [objects.method(call), objects.method(finish)], errand
 
 
 @functools.cache

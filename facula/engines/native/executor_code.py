@@ -5,15 +5,35 @@ slots of its operands. ``call`` is a function that Python calls like a built-in 
 addresses of the arrays and numbers in two lists straight from the objects, whose layout
 `objects.py` has checked. It refuses whatever is not exactly as expected, with REFUSED, and
 then Python binds the slots and calls ``run``.
+
+With a third argument ``call`` may return LEFT as soon as the first `HEAD` steps are done. A worker
+does them all, and goes on with the rest, the *tail*: what it wrote in one step is in its cache in
+the next. Whoever waits for it, here or in ``finish``, helps with the kernels that are shared. If
+the worker sleeps or does not come, the caller does the head. The plan is `BUSY` until all is done.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from facula.engines.native.ir import Function, Value
 from facula.engines.native.objects import Layout, Python
-from facula.engines.native.pool_code import Word, clock, read, ring, share, word
+from facula.engines.native.pool_code import (
+    LATE,
+    Word,
+    asleep,
+    claim,
+    clock,
+    help_until,
+    leave,
+    note_late,
+    read,
+    ring,
+    share,
+    word,
+)
 
-REFUSED, OCCUPIED, NO_POOL = -1, -2, -3  # `call` returns these, 0, or the number of a step
+REFUSED, OCCUPIED, NO_POOL, LEFT = -1, -2, -3, -4  # `call` returns these, 0, or a step's number
 
 
 class Plan:
@@ -22,7 +42,12 @@ class Plan:
     STATUS = 0  # three words
     COUNT, STEPS, TABLE, ARGUMENTS, INPUTS, OUTPUTS, EXPECTED, NUMBERS = range(3, 11)
     BUSY, TICKS, POOL, PYTHON, RELEASE, WAKE = range(11, 17)
-    SIZE = 17
+    HEAD, TAIL = range(17, 19)  # steps of the head, address of the next one
+    FIRST, START = range(19, 21)  # the step with which an errand begins, and its address
+    COST = 21  # of all steps, ns
+    ERRAND = 24  # the address of its code, and of this block
+    DONE, RESULT = range(32, 34)  # steps done so far, and how an errand ended
+    SIZE = 40
 
 
 STEP = 5  # words of a step before its slots: kernel, chunks, threads, loud, operands
@@ -37,31 +62,144 @@ def pointer(f: Function, block: Value, place: int) -> Value:
 def run(name: str) -> str:
     """``i64 run(plan)``: 0, or the number (from 1) of the step that reported a bad index."""
     f = Function(name, ["ptr"], "i64")
-    f.ret(f.helper("run_steps", "i64", _write_run, f.arguments[0]))
+    f.ret(f.helper("run_all", "i64", _write_run_all, f.arguments[0]))
     return f.text()
 
 
-def _write_run(f: Function) -> None:
-    plan = f.arguments[0]
-    pool, table = pointer(f, plan, Plan.POOL), pointer(f, plan, Plan.TABLE)
-    arguments = pointer(f, plan, Plan.ARGUMENTS)
-    status = word(f, plan, Plan.STATUS)
-    f.store(f.typed(0, "i64"), status)
+def errand(name: str) -> str:
+    """``void errand(block)``: does the steps of a plan from `FIRST` on."""
+    f = Function(name, ["ptr"])
+    _do_rest(f, pointer(f, f.arguments[0], 1), 1)
+    f.ret()
+    return f.text()
+
+
+def _do_rest(f: Function, plan: Value, me: int) -> None:
+    first, stop = read(f, plan, Plan.FIRST), read(f, plan, Plan.COUNT)
+    result = _run_steps(f, plan, pointer(f, plan, Plan.START), first, stop, me)
+    f.store(result, word(f, plan, Plan.RESULT))
+    f.atomic_store(0, word(f, plan, Plan.BUSY))
+
+
+def _begin(f: Function, plan: Value) -> None:
+    """Before the first step: no bad index yet; workers that sleep are woken if it is worth it."""
+    pool = pointer(f, plan, Plan.POOL)
+    f.store(f.typed(0, "i64"), word(f, plan, Plan.STATUS))
     limit, wake = read(f, pool, Word.LIMIT), read(f, plan, Plan.WAKE)
     wake = f.select(f.compare("icmp slt", wake, limit), wake, limit)
     with f.when(f.compare("icmp sgt", wake, 1)):
         ring(f, pool, wake)
+    _tick(f, plan, pool, read(f, plan, Plan.TICKS), 0)
+
+
+def _write_run_all(f: Function) -> None:
+    plan = f.arguments[0]
+    _begin(f, plan)
+    steps, count = pointer(f, plan, Plan.STEPS), read(f, plan, Plan.COUNT)
+    f.ret(_run_steps(f, plan, steps, f.typed(0, "i64"), count))
+
+
+def _write_run_head(f: Function) -> None:
+    """As run_all, but LEFT as soon as the head is done, if there is a worker for the tail."""
+    plan = f.arguments[0]
+    pool = pointer(f, plan, Plan.POOL)
+    whole, apart, own, other = f.label(), f.label(), f.label(), f.label()
+    several = f.compare("icmp sgt", read(f, pool, Word.LIMIT), 1)
+    timed = f.compare("icmp ne", read(f, plan, Plan.TICKS), 0)
+    alone = f.compare("icmp slt", clock(f, pool), read(f, pool, Word.ALONE_UNTIL))
+    f.branch(f.op("or", f.op("xor", several, 1), f.op("or", timed, alone)), whole, apart)
+    f.place(whole)
+    f.ret(f.helper("run_all", "i64", _write_run_all, plan))
+    f.place(apart)
+    _begin(f, plan)
+    f.branch(asleep(f, pool), own, other)
+    f.place(own)
+    f.ret(f.helper("own_head", "i64", _write_own_head, plan))
+    f.place(other)
+    f.ret(f.helper("other_head", "i64", _write_other_head, plan))
+
+
+def _write_own_head(f: Function) -> None:
+    """Does the head and leaves the tail."""
+    plan = f.arguments[0]
+    pool, steps, head = pointer(f, plan, Plan.POOL), pointer(f, plan, Plan.STEPS), Plan.HEAD
+    bad = _run_steps(f, plan, steps, f.typed(0, "i64"), read(f, plan, head))
+    with f.when(f.compare("icmp ne", bad, 0)):
+        f.ret(bad)
+        f.place(f.label())  # nothing follows a return
+    f.store(read(f, plan, head), word(f, plan, Plan.FIRST))
+    f.store(read(f, plan, Plan.TAIL), word(f, plan, Plan.START))
+    leave(f, pool, word(f, plan, Plan.ERRAND))
+    f.ret(LEFT)
+
+
+def _write_other_head(f: Function) -> None:
+    """Leaves all to a worker, and helps until the head is done."""
+    plan = f.arguments[0]
+    pool = pointer(f, plan, Plan.POOL)
+    left = word(f, plan, Plan.ERRAND)
+    head, busy = read(f, plan, Plan.HEAD), word(f, plan, Plan.BUSY)
+    f.store(f.typed(0, "i64"), word(f, plan, Plan.FIRST))
+    f.store(read(f, plan, Plan.STEPS), word(f, plan, Plan.START))
+    f.atomic_store(0, word(f, plan, Plan.DONE))
+    leave(f, pool, left)
+
+    def far_enough() -> Value:
+        known = f.compare("icmp sge", f.atomic_load(word(f, plan, Plan.DONE)), head)
+        return f.op("or", known, f.compare("icmp eq", f.atomic_load(busy), 0))
+
+    def do_it() -> None:
+        with f.when(claim(f, pool, left)):
+            f.ret(f.helper("own_head", "i64", _write_own_head, plan))
+            f.place(f.label())  # nothing follows a return
+
+    _help(f, plan, far_enough, do_it)
+    all_, part = f.label(), f.label()
+    f.branch(f.compare("icmp eq", f.atomic_load(busy), 0), all_, part)
+    f.place(all_)
+    f.ret(read(f, plan, Plan.RESULT))
+    f.place(part)
+    f.ret(LEFT)
+
+
+def _help(f: Function, plan: Value, done: Callable[[], Value], late: Callable[[], None]) -> None:
+    """Helps the worker that does this plan; takes a note if it is so late that its core is busy."""
+    pool = pointer(f, plan, Plan.POOL)
+    began = clock(f, pool)
+    help_until(f, pool, done, late)
+    ended = clock(f, pool)
+    allowed = f.add(f.mul(read(f, plan, Plan.COST), 4), LATE)
+    note_late(f, pool, f.compare("icmp sgt", f.op("sub", ended, began), allowed), ended)
+
+
+def _run_steps(
+    f: Function, plan: Value, step: Value, first: Value, stop: Value, me: int = 0
+) -> Value:
+    """The steps from ``first``, which is at ``step``, to ``stop``; 0 or which one found an error.
+
+    ``me`` is the seat whose chunks the caller does first: a worker that does the tail keeps to its
+    own, so that both threads find in their caches what they wrote before.
+    """
+    seat = f.typed(me, "i64")
+    return f.helper("run_steps", "i64", _write_run_steps, plan, step, first, stop, seat)
+
+
+def _write_run_steps(f: Function) -> None:
+    plan, start, first, stop, me = f.arguments
+    pool, table = pointer(f, plan, Plan.POOL), pointer(f, plan, Plan.TABLE)
+    arguments = pointer(f, plan, Plan.ARGUMENTS)
+    status, limit = word(f, plan, Plan.STATUS), read(f, pool, Word.LIMIT)
     ticks = read(f, plan, Plan.TICKS)
-    _tick(f, plan, pool, ticks, 0)
-    step = f.variable("ptr", pointer(f, plan, Plan.STEPS))
-    with f.loop(0, read(f, plan, Plan.COUNT)) as number:
+    step = f.variable("ptr", start)
+    with f.loop(first, stop) as number:
         now = f.get("ptr", step)
         operands, slots = read(f, now, 4), word(f, now, STEP)
         with f.loop(0, operands) as i:
             slot = f.load("i64", f.at(slots, i, "i64"))
             f.store(f.load("i64", f.at(table, slot, "i64")), f.at(arguments, i, "i64"))
-        _do(f, pool, limit, now, arguments)
+        _do(f, pool, limit, now, arguments, me)
         _tick(f, plan, pool, ticks, f.add(number, 1))
+        f.atomic_store(f.add(number, 1), word(f, plan, Plan.DONE))
         with f.when(f.compare("icmp ne", f.load("i64", status), 0)):
             f.ret(f.add(number, 1))
             f.place(f.label())  # nothing follows a return
@@ -69,14 +207,14 @@ def _write_run(f: Function) -> None:
     f.ret(0)
 
 
-def _do(f: Function, pool: Value, limit: Value, step: Value, arguments: Value) -> None:
+def _do(f: Function, pool: Value, limit: Value, step: Value, arguments: Value, me: Value) -> None:
     """One kernel, on this thread or on several."""
     kernel, chunks, use = pointer(f, step, 0), read(f, step, 1), read(f, step, 2)
     use = f.select(f.compare("icmp slt", use, limit), use, limit)
     many, one, end = f.label(), f.label(), f.label()
     f.branch(f.compare("icmp sgt", use, 1), many, one)
     f.place(many)
-    share(f, pool, kernel, arguments, chunks, use, read(f, step, 3))
+    share(f, pool, kernel, arguments, chunks, use, read(f, step, 3), me)
     f.jump(end)
     f.place(one)
     f.call_at(kernel, "void", arguments, 0, chunks)
@@ -90,7 +228,7 @@ def _tick(f: Function, plan: Value, pool: Value, ticks: Value, number) -> None:
 
 
 def call(name: str) -> str:
-    """``PyObject *call(self, arguments, count)``: Python's ``call(inputs, outputs)``."""
+    """``PyObject *call(self, arguments, count)``: Python's ``call(inputs, outputs[, leave])``."""
     f = Function(name, ["ptr", "ptr", "i64"], "ptr")
     owner, given, count = f.arguments
     python = f.load("ptr", f.at(owner, Layout.BYTES, "i64"))
@@ -114,17 +252,48 @@ def _write_answer(f: Function) -> None:
     f.branch(f.atomic_swap(busy, 0, 1), free, end)
     f.place(free)
     f.set(result, f.helper("bind_and_run", "i64", _write_bind_and_run, python, plan, given, count))
-    f.atomic_store(0, busy)
+    with f.when(f.compare("icmp ne", f.get("i64", result), LEFT)):
+        f.atomic_store(0, busy)
     f.jump(end)
     f.place(end)
     made = f.call_at(pointer(f, python, Python.FROM_LONG), "ptr", f.get("i64", result))
     f.ret(made)
 
 
+def finish(name: str) -> str:
+    """``PyObject *finish(self, arguments, count)``: returns when the tail is done."""
+    f = Function(name, ["ptr", "ptr", "i64"], "ptr")
+    owner = f.arguments[0]
+    python = f.load("ptr", f.at(owner, Layout.BYTES, "i64"))
+    plan = f.load("ptr", f.at(owner, Layout.BYTES + 1, "i64"))
+    with f.when(f.compare("icmp ne", f.atomic_load(word(f, plan, Plan.BUSY)), 0)):
+        state = f.call_at(pointer(f, python, Python.SAVE), "ptr")
+        _finish(f, plan)
+        f.call_at(pointer(f, python, Python.RESTORE), "void", state)
+    f.ret(f.call_at(pointer(f, python, Python.FROM_LONG), "ptr", 0))
+    return f.text()
+
+
+def _finish(f: Function, plan: Value) -> None:
+    """Does what is left if no worker has begun it, else helps the worker."""
+    pool = pointer(f, plan, Plan.POOL)
+    own, other, end = f.label(), f.label(), f.label()
+    f.branch(claim(f, pool, word(f, plan, Plan.ERRAND)), own, other)
+    f.place(own)
+    _do_rest(f, plan, 0)
+    f.jump(end)
+    f.place(other)
+    busy = word(f, plan, Plan.BUSY)
+    _help(f, plan, lambda: f.compare("icmp eq", f.atomic_load(busy), 0), lambda: None)
+    f.jump(end)
+    f.place(end)
+
+
 def _write_bind_and_run(f: Function) -> None:
     python, plan, given, count = f.arguments
     refused, two, bound, alone, aside = (f.label() for _ in range(5))
-    f.branch(f.compare("icmp eq", count, 2), two, refused)
+    leaving = f.compare("icmp eq", count, 3)
+    f.branch(f.op("or", leaving, f.compare("icmp eq", count, 2)), two, refused)
     f.place(refused)
     f.ret(REFUSED)
     f.place(two)
@@ -141,12 +310,22 @@ def _write_bind_and_run(f: Function) -> None:
     f.place(bound)
     f.branch(f.compare("icmp ne", read(f, plan, Plan.RELEASE), 0), aside, alone)
     f.place(alone)
-    f.ret(f.helper("run_steps", "i64", _write_run, plan))
+    f.ret(f.helper("run", "i64", _write_run, plan, leaving))
     f.place(aside)  # other threads of the program may run meanwhile
     state = f.call_at(pointer(f, python, Python.SAVE), "ptr")
-    result = f.helper("run_steps", "i64", _write_run, plan)
+    result = f.helper("run", "i64", _write_run, plan, leaving)
     f.call_at(pointer(f, python, Python.RESTORE), "void", state)
     f.ret(result)
+
+
+def _write_run(f: Function) -> None:
+    plan, leaving = f.arguments
+    whole, part = f.label(), f.label()
+    f.branch(leaving, part, whole)
+    f.place(part)
+    f.ret(f.helper("run_head", "i64", _write_run_head, plan))
+    f.place(whole)
+    f.ret(f.helper("run_all", "i64", _write_run_all, plan))
 
 
 def _write_bind(f: Function) -> None:

@@ -7,11 +7,17 @@ empties its own span first (what it wrote in the step before is in its cache), t
 A ticket can only be moved while its job is unfinished, and a job's description only changes when
 it is finished, so whoever took a unit has read the right description.
 
-Workers look at the bell (the number of the newest job) for a while, then sleep until they are
-rung. Nobody ever waits for a sleeping worker: its span is taken by the others.
+An *errand* is work that one worker does alone, or with the chunks of its jobs shared as above: a
+block whose first word is the address of ``void(errand)``. Whoever takes it from the pool's one
+place for errands does it, be it a worker or, in the end, the thread that left it there.
+
+Workers look at the bell (the number of the newest job) and for an errand for a while, then sleep
+until they are rung. Nobody ever waits for a sleeping worker: what it would do is done by others.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from facula.engines.native.ir import Function, Value
 
@@ -19,7 +25,7 @@ from facula.engines.native.ir import Function, Value
 class Word:
     """Places in the pool's block, in i64 words; what changes together shares a cache line."""
 
-    BELL, KERNEL, ARGUMENTS, UNITS, CHUNKS, USE = range(6)
+    BELL, KERNEL, ARGUMENTS, UNITS, CHUNKS, USE, ERRAND = range(7)
     DONE = 8
     LIMIT, BUSY, SPIN, ALONE_UNTIL, BACKOFF, CLOCK_ID = range(16, 22)
     # Addresses of functions of the C library.
@@ -38,6 +44,7 @@ class Seat:
 
 MOST_UNITS = 4096  # a ticket has room for 65,535
 LATE = 100_000  # ns that a worker may be behind before the cores are taken to be overbooked
+PATIENCE = 200  # looks at an errand, some microseconds, after which nobody is expected to take it
 FIRST_BACKOFF, LONGEST_BACKOFF = 1_000_000, 64_000_000  # ns of working alone after that
 
 
@@ -174,7 +181,11 @@ def _judge(f: Function, pool: Value, began: Value, joined: Value) -> None:
     """
     ended = clock(f, pool)
     allowed = f.add(f.mul(f.op("sub", joined, began), 2), LATE)
-    late = f.compare("icmp sgt", f.op("sub", ended, joined), allowed)
+    note_late(f, pool, f.compare("icmp sgt", f.op("sub", ended, joined), allowed), ended)
+
+
+def note_late(f: Function, pool: Value, late: Value, ended: Value) -> None:
+    """Work alone for a while after a late worker, each time longer; else forget it slowly."""
     backoff = word(f, pool, Word.BACKOFF)
     longer = f.mul(f.load("i64", backoff), 2)
     longer = f.select(f.compare("icmp slt", longer, FIRST_BACKOFF), FIRST_BACKOFF, longer)
@@ -187,8 +198,8 @@ def _judge(f: Function, pool: Value, began: Value, joined: Value) -> None:
 
 
 def _write_share(f: Function) -> None:
-    """``void share(pool, kernel, arguments, chunks, use, loud)``; loud: wake sleeping workers."""
-    pool, kernel, arguments, chunks, use, loud = f.arguments
+    """``void share(pool, kernel, arguments, chunks, use, loud, me)``; see :func:`share`."""
+    pool, kernel, arguments, chunks, use, loud, me = f.arguments
     alone, free, together, release = f.label(), f.label(), f.label(), f.label()
     busy = word(f, pool, Word.BUSY)
     f.branch(f.atomic_swap(busy, 0, 1), free, alone)
@@ -214,7 +225,7 @@ def _write_share(f: Function) -> None:
     f.atomic_store(job, word(f, pool, Word.BELL), "seq_cst")
     with f.when(f.compare("icmp ne", loud, 0)):
         ring(f, pool, use)
-    take(f, pool, f.typed(0, "i64"))
+    take(f, pool, me)
     joined = clock(f, pool)
     _wait(f, pool, units)
     _judge(f, pool, began, joined)
@@ -223,8 +234,65 @@ def _write_share(f: Function) -> None:
 
 
 def share(f: Function, pool: Value, kernel: Value, arguments: Value, *rest: Value) -> None:
-    """Do a kernel's chunks on several threads; rest: chunks, threads, whether to wake them."""
+    """Do a kernel's chunks on several threads.
+
+    ``rest``: chunks, threads, whether to wake those that sleep, the seat of the caller.
+    """
     f.helper("share", "void", _write_share, pool, kernel, arguments, *rest)
+
+
+def leave(f: Function, pool: Value, errand: Value) -> None:
+    """Leave an errand to a worker, which is woken if it sleeps."""
+    address = f.new("i64", f"ptrtoint {errand} to i64")
+    f.atomic_store(address, word(f, pool, Word.ERRAND), "seq_cst")
+    ring(f, pool, f.typed(2, "i64"))
+
+
+def asleep(f: Function, pool: Value) -> Value:
+    """Whether the first worker sleeps, as an i1."""
+    seat = seat_of(f, pool, 1)
+    return f.compare("icmp ne", f.atomic_load(word(f, seat, Seat.ASLEEP)), 0)
+
+
+def claim(f: Function, pool: Value, errand: Value) -> Value:
+    """Whether the errand had not been begun and now is the caller's."""
+    address = f.new("i64", f"ptrtoint {errand} to i64")
+    return f.atomic_swap(word(f, pool, Word.ERRAND), address, 0)
+
+
+def help_until(f: Function, pool: Value, done: Callable[[], Value], late: Callable[[], None]):
+    """Do units of whatever jobs come until ``done``, politely; ``late`` is what to do meanwhile."""
+    seen, turns = f.variable("i64", 0), f.variable("i64", 0)
+    head, more, end = f.label(), f.label(), f.label()
+    f.jump(head)
+    f.place(head)
+    f.branch(done(), end, more)
+    f.place(more)
+    bell = f.atomic_load(word(f, pool, Word.BELL))
+    with f.when(f.compare("icmp ne", bell, f.get("i64", seen))):
+        f.set(seen, bell)
+        take(f, pool, f.typed(0, "i64"))
+        f.set(turns, f.typed(0, "i64"))
+    turn = f.add(f.get("i64", turns), 1)
+    f.set(turns, turn)
+    f.pause()
+    with f.when(f.compare("icmp eq", turn, PATIENCE)):
+        late()
+    with f.when(f.compare("icmp sgt", turn, 1000)):
+        f.call_at(function(f, pool, Word.YIELD), "i32")
+    f.jump(head)
+    f.place(end)
+
+
+def _do_errand(f: Function, pool: Value, since: Value, turns: Value) -> None:
+    """Takes the errand that was left, if there is one."""
+    place = word(f, pool, Word.ERRAND)
+    errand = f.atomic_load(place)
+    with f.when(f.compare("icmp ne", errand, 0)), f.when(f.atomic_swap(place, errand, 0)):
+        block = f.new("ptr", f"inttoptr {errand} to ptr")
+        f.call_at(f.load("ptr", block), "void", block)
+        f.set(turns, f.typed(0, "i64"))
+        f.set(since, f.typed(0, "i64"))
 
 
 def worker(name: str) -> str:
@@ -246,6 +314,7 @@ def worker(name: str) -> str:
         f.set(since, f.typed(0, "i64"))
     f.jump(head)
     f.place(idle)
+    _do_errand(f, pool, since, turns)
     f.pause()
     turn = f.add(f.get("i64", turns), 1)
     f.set(turns, turn)
@@ -266,12 +335,13 @@ def worker(name: str) -> str:
 
 
 def _sleep(f: Function, pool: Value, seat: Value, seen: Value) -> None:
-    """Sleeps until rung, unless the bell rings just now."""
+    """Sleeps until rung, unless the bell rings or an errand is left just now."""
     mutex, asleep = word(f, seat, Seat.MUTEX), word(f, seat, Seat.ASLEEP)
     f.call_at(function(f, pool, Word.LOCK), "i32", mutex)
     f.atomic_store(1, asleep, "seq_cst")
-    bell = f.atomic_load(word(f, pool, Word.BELL), "seq_cst")
-    with f.when(f.compare("icmp ne", bell, seen)):
+    rung = f.compare("icmp ne", f.atomic_load(word(f, pool, Word.BELL), "seq_cst"), seen)
+    errand = f.compare("icmp ne", f.atomic_load(word(f, pool, Word.ERRAND), "seq_cst"), 0)
+    with f.when(f.op("or", rung, errand)):
         f.atomic_store(0, asleep, "seq_cst")
     head, more, end = f.label(), f.label(), f.label()
     f.jump(head)

@@ -16,6 +16,7 @@ from facula.settings import get_num_threads, set_num_threads
 def timer() -> float:
     """Seconds, after all recorded work is done, so that its time is counted."""
     recorder.flush()
+    recorder.land()
     return time.perf_counter()
 
 

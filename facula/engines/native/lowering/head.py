@@ -1,0 +1,36 @@
+"""How many steps of a plan have to be done before Python goes on; the others are its tail.
+
+Python reads few of the results of a step of training: the loss. While it prepares the next step, a
+worker does what is left, such as the gradients and the update of the parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facula.engines.native.lowering.plan import Plan
+
+WORTH = 6_000.0  # ns of work that are worth being handed to a worker
+
+
+def head(plan: Plan) -> int:
+    """Steps until all scalars are known that are not new values of inputs, and all errors."""
+    first = len(plan.inputs)
+    renewed = {output for _, output in plan.donors}
+    scalars = {
+        first + i for i, n in enumerate(plan.outputs) if not n.spec.shape and i not in renewed
+    }
+    found = 0
+    for number, step in enumerate(plan.steps):
+        written = {step.operands[place] for place in step.writes}
+        if plan.status in step.operands or written & scalars:
+            found = number + 1
+    rest = sum([step.kernel.cost for step in plan.steps[found:]])
+    return found if rest >= WORTH else len(plan.steps)
+
+
+def late(plan: Plan, head: int) -> Sequence[int]:
+    """The outputs that are not complete after the head."""
+    first, stop = len(plan.inputs), len(plan.inputs) + len(plan.outputs)
+    written = {step.operands[place] for step in plan.steps[head:] for place in step.writes}
+    return [slot - first for slot in sorted(written) if first <= slot < stop]

@@ -25,36 +25,50 @@ def _operands(rng, cell, steps, batch, hidden, biased):
     return [rng.normal(size=shape) / 2 for shape in shapes]
 
 
+def _doubled(array):
+    return array if array.dtype == np.int64 else array.astype(np.float64)
+
+
 def _check(name, params, arrays, own, seed):
     """The native result beside the definition in double precision."""
-    given = [a.astype(own.numpy) for a in arrays]
-    specs = [spec(a.shape, own) for a in given]
+    given = [a if a.dtype == np.int64 else a.astype(own.numpy) for a in arrays]
+    specs = [spec(a.shape, dtypes.int64 if a.dtype == np.int64 else own) for a in given]
     made = apply(TABLE[name], tuple(map(input_node, specs)), params).spec
     lowered = structured.lower(name, params, specs, made)
     got, _ = run_pieces(lowered, given, made.shape, own.numpy, seed)
-    want = TABLE[name].reference(params, *[a.astype(np.float64) for a in given])
+    want = TABLE[name].reference(params, *[_doubled(a) for a in given])
     limit = {"float32": 1e-4, "float64": 1e-12}[own.name]
     np.testing.assert_allclose(got, want, limit, limit * np.abs(want).max())
     return want
 
 
-def _check_cell(cell, own, sizes, seed=0):
+def _check_cell(cell, own, sizes, seed=0, ragged=False):
     rng = np.random.default_rng(seed)
     for number, (steps, batch, hidden) in enumerate(sizes):
         reverse, biased = number % 2 == 1, number % 3 == 0
         arrays = _operands(rng, cell, steps, batch, hidden, biased)
+        lengths = []
+        if ragged:
+            reverse, lengths = False, [rng.integers(1, steps + 1, batch)]
+            arrays += lengths
         params = {"cell": cell, "reverse": reverse}
         _check("recurrence", {**params, "keep": False}, arrays, own, seed)
         memory = _check("recurrence", {**params, "keep": True}, arrays, own, seed)
         shapes = [(steps, batch, hidden)] + [(batch, hidden)] * CELLS[cell].states
         gradients = [rng.normal(size=shape) for shape in shapes]
-        _check("recurrence_grad", params, [memory, arrays[1], *gradients], own, seed)
+        _check("recurrence_grad", params, [memory, arrays[1], *gradients, *lengths], own, seed)
 
 
 @pytest.mark.parametrize("own", [dtypes.float32, dtypes.float64], ids=repr)
 @pytest.mark.parametrize("cell", CELLS)
 def test_cells(cell, own):
     _check_cell(cell, own, SIZES)
+
+
+@pytest.mark.parametrize("own", [dtypes.float32, dtypes.float64], ids=repr)
+@pytest.mark.parametrize("cell", CELLS)
+def test_sequences_of_several_lengths(cell, own):
+    _check_cell(cell, own, [(7, 30, 20), (9, 3, 16), (4, 13, 7)], ragged=True)
 
 
 @pytest.mark.parametrize("bits", WIDTHS)

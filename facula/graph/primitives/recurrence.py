@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from facula.base.dtypes import FLOAT
+from facula.base.dtypes import FLOAT, INTEGER
 from facula.graph.primitive import Primitive, register
 from facula.graph.primitives import kinds
 from facula.graph.spec import spec
@@ -123,10 +123,18 @@ _STEPS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def _lengths(rest, steps: int, batch: int):
+    """(the other operands, length of each sequence as a column)."""
+    if rest[-1].dtype.kind == "i":
+        return rest[:-1], rest[-1][:, None]
+    return rest, np.full((batch, 1), steps)
+
+
 def _recurrence(params, gates, weight, *rest):
     cell = CELLS[params["cell"]]
     steps, batch, width = gates.shape
     places = Places(cell, steps, batch, width // cell.gates)
+    rest, lengths = _lengths(rest, steps, batch)
     out = np.empty(places.size(params["keep"]), gates.dtype)
     shape = (cell.states, steps + 1, batch, places.hidden)
     states = out[: places.kept(0)].reshape(shape)
@@ -137,9 +145,9 @@ def _recurrence(params, gates, weight, *rest):
         now, before, after = times(step, steps, params["reverse"])
         state = states[:, before]
         new, keep = _STEPS[params["cell"]](gates[now], state[0] @ weight.T + bias, state)
-        states[:, after] = new
+        states[:, after] = np.where(now < lengths, new, state)
         if params["keep"] and keep:
-            kept[:, now] = keep
+            kept[:, now] = np.where(now < lengths, keep, 0)
     return out
 
 
@@ -173,10 +181,11 @@ _GRADS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
-def _recurrence_grad(params, memory, weight, outputs, *last):
+def _recurrence_grad(params, memory, weight, outputs, *rest):
     cell = CELLS[params["cell"]]
     steps, batch, hidden = outputs.shape
     places = Places(cell, steps, batch, hidden)
+    last, lengths = _lengths(rest, steps, batch)
     states = memory[: places.kept(0)].reshape(cell.states, steps + 1, batch, hidden)
     kept = memory[places.kept(0) :].reshape(-1, steps, batch, hidden)
     out = np.empty(places.grad_size, memory.dtype)
@@ -185,10 +194,13 @@ def _recurrence_grad(params, memory, weight, outputs, *last):
     carry = last[1] if cell.states > 1 else np.zeros_like(grad)
     for step in reversed(range(steps)):
         now, before, after = times(step, steps, params["reverse"])
-        gates, carry = _GRADS[params["cell"]](
+        if not params["reverse"]:
+            grad = np.where(now == lengths - 1, last[0], grad)
+        gates, left = _GRADS[params["cell"]](
             outputs[now] + grad, carry, kept[:, now], states[:, before], states[:, after]
         )
-        wide[now] = np.concatenate(gates, 1)
+        wide[now] = np.where(now < lengths, np.concatenate(gates, 1), 0)
+        carry = np.where(now < lengths, left, carry)
         grad = wide[now, :, : cell.gates * hidden] @ weight
     first = [grad, carry] if cell.states > 1 else [grad + carry]
     out[places.first_grad(0) :] = np.concatenate(first).reshape(-1)
@@ -198,8 +210,16 @@ def _recurrence_grad(params, memory, weight, outputs, *last):
 # The records ------------------------------------------------------------------------------------
 
 
+def _without_lengths(name: str, specs, batch: int, params):
+    """The operands without the lengths, which only go with steps in order."""
+    if specs[-1].dtype.category != INTEGER:
+        return specs
+    if specs[-1].shape != (batch,) or params["reverse"]:
+        raise kinds.RuleError(f"{name}: lengths ({batch}) of sequences, which start at time 0")
+    return specs[:-1]
+
+
 def _infer(specs, params):
-    own = kinds.same_dtype("recurrence", specs)
     cell = CELLS[params["cell"]]
     gates, weight = specs[:2]
     rows, hidden = weight.shape
@@ -209,6 +229,8 @@ def _infer(specs, params):
             f"got {gates} and {weight}"
         )
     steps, batch, _ = gates.shape
+    specs = _without_lengths("recurrence", specs, batch, params)
+    own = kinds.same_dtype("recurrence", specs)
     if any(s.shape != (batch, hidden) for s in specs[2 : 2 + cell.states]):
         raise kinds.RuleError(f"recurrence: states must be ({batch}, {hidden})")
     return spec((Places(cell, steps, batch, hidden).size(params["keep"]),), own)
@@ -222,15 +244,17 @@ recurrence = register(
         reference=_recurrence,
         categories=FLOATS,
         doc="All steps of a cell: gates from the input (T, B, gates * H), recurrent weights, the "
-        "first states (B, H), and perhaps a bias (gates * H) that goes with the weights.",
+        "first states (B, H), perhaps a bias (gates * H) that goes with the weights, perhaps the "
+        "lengths (B) of the sequences, at least 1: states stay as they are after the end.",
     )
 )
 
 
 def _infer_grad(specs, params):
-    own = kinds.same_dtype("recurrence_grad", specs)
     cell = CELLS[params["cell"]]
     places = Places(cell, *specs[2].shape)
+    specs = _without_lengths("recurrence_grad", specs, places.batch, params)
+    own = kinds.same_dtype("recurrence_grad", specs)
     if specs[0].shape != (places.size(True),):
         raise kinds.RuleError(f"recurrence_grad: {specs[0]} is not a kept result of {specs[2]}")
     return spec((places.grad_size,), own)
@@ -244,6 +268,7 @@ recurrence_grad = register(
         reference=_recurrence_grad,
         categories=FLOATS,
         doc="Gradients of gates and first states: from what recurrence kept, the recurrent "
-        "weights, and the gradients of all outputs (T, B, H) and of the last states.",
+        "weights, the gradients of all outputs (T, B, H) and of the last states, and the lengths "
+        "if there are any: outputs after the end have no part.",
     )
 )

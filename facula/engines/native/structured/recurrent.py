@@ -7,6 +7,7 @@ step come from the cache; the states stay there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from facula.engines.native.kernel import Kernel, Lowered, Piece, constant, given
 from facula.engines.native.scalars import types
 from facula.engines.native.scalars.lanes import Lanes
 from facula.engines.native.structured import common, recurrent_cells
-from facula.engines.native.structured.recurrent_rows import Panels, Rows, Tiles, in_columns
+from facula.engines.native.structured.recurrent_rows import Ends, Panels, Rows, Tiles, in_columns
 from facula.graph.primitives.recurrence import CELLS, Cell
 
 _CELL_NS = 0.6  # the functions of a cell for one unit, with vectors of 16
@@ -139,50 +140,78 @@ def recurrence(params, specs, out) -> Lowered | None:
         return None
     steps, batch, _ = specs[0].shape
     layer = Layer(params, specs[0].dtype, batch, specs[1].shape[1], False)
-    biased, keep = len(specs) - 2 > layer.cell.states, bool(params["keep"])
+    ragged, keep = _ragged(specs), bool(params["keep"])
+    biased = len(specs) - 2 - ragged > layer.cell.states
 
     def body(f: Function, operands: list[Value], length: Value, rows: Rows) -> None:
         gates, *first, _, packed, scratch, memory = operands
         states, kept = layer.memory(f, memory, length)
         products = rows.scratch(scratch, layer.panels)
+        ends = Ends(rows, first.pop() if ragged else None)
         bias = first.pop() if biased else None
         beginning = length if layer.reverse else 0
         layer.copy_states(f, rows, first, [layer.row(f, s, beginning, 0) for s in states])
         with f.loop(0, length) as step:
             now, before, after = layer.times(f, step, length)
-            rows.multiply(
-                layer.panels, packed, lambda r: layer.row(f, states[0], before, r), products
-            )
+            with ends.any_running(now):
+                rows.multiply(
+                    layer.panels, packed, lambda r: layer.row(f, states[0], before, r), products
+                )
             with rows.each() as (row, line):
-                given_ = layer.row(f, gates, now, row, layer.cell.gates)
-                product = f.at(products, f.mul(line, layer.panels.pitch), layer.element)
+                read = [
+                    layer.row(f, gates, now, row, layer.cell.gates),
+                    f.at(products, f.mul(line, layer.panels.pitch), layer.element),
+                    *([] if bias is None else [bias]),
+                ]
                 old = [layer.row(f, s, before, row) for s in states]
                 to = [layer.row(f, s, after, row) for s in states]
                 to += [layer.row(f, s, now, row) for s in kept] if keep else []
-                in_columns(
-                    f, layer.element, layer.hidden, _step(f, layer, given_, product, bias, old, to)
-                )
+                ends.either(
+                    row, now, partial(_step, f, layer, read, old, to),
+                    partial(_stay, f, layer, old, to),
+                )  # fmt: skip
 
-    kernel = layer.kernel("recurrence", (keep, biased), len(specs) + 4, steps, body)
+    kernel = layer.kernel("recurrence", (keep, biased, ragged), len(specs) + 4, steps, body)
     return layer.lowered(kernel, len(specs), steps, transposed=True)
 
 
-def _step(f: Function, layer: Layer, gates: Value, product: Value, bias: Value | None,
-          before: Sequence[Value], to: Sequence[Value]):  # fmt: skip
-    """One step of the cell for some columns of a row."""
+def _ragged(specs) -> bool:
+    """Whether the last operand is the lengths of sequences."""
+    return specs[-1].dtype is dtypes.int64
+
+
+def _step(
+    f: Function, layer: Layer, read: Sequence[Value], before: Sequence[Value], to: Sequence[Value]
+) -> None:
+    """One step of the cell in a row: reads its gates, its product and perhaps a bias."""
     offsets = [i * layer.hidden for i in range(layer.cell.gates)]
+    gates, *others = read
 
     def columns(at: Operand, lanes: int, mask: Value | None) -> None:
         c = Columns(f, layer.element, at, lanes, mask)
         from_input = [c.load(gates, n) for n in offsets]
-        from_state = [c.load(product, n) for n in offsets]
-        if bias is not None:
-            from_state = [h + c.load(bias, n) for h, n in zip(from_state, offsets, strict=True)]
+        from_state = [_sum([c.load(x, n) for x in others]) for n in offsets]
         new, kept = recurrent_cells.FORWARD[layer.name](from_input, from_state, c.loads(before))
         for value, place in zip([*new, *kept], to):
             c.store(value, place)
 
-    return columns
+    in_columns(f, layer.element, layer.hidden, columns)
+
+
+def _sum(values: list[Lanes]) -> Lanes:
+    return values[0] if len(values) == 1 else values[0] + values[1]
+
+
+def _stay(f: Function, layer: Layer, before: Sequence[Value], to: Sequence[Value]) -> None:
+    """After the end of a sequence: the states stay, and nothing is kept."""
+
+    def columns(at: Operand, lanes: int, mask: Value | None) -> None:
+        c = Columns(f, layer.element, at, lanes, mask)
+        values = c.loads(before)
+        for i, place in enumerate(to):
+            c.store(values[i] if i < len(values) else values[0].like(0.0), place)
+
+    in_columns(f, layer.element, layer.hidden, columns)
 
 
 def recurrence_grad(params, specs, out) -> Lowered | None:
@@ -191,34 +220,41 @@ def recurrence_grad(params, specs, out) -> Lowered | None:
         return None
     steps, batch, hidden = specs[2].shape
     layer = Layer(params, specs[0].dtype, batch, hidden, True)
-    wide = layer.cell.wide
+    wide, ragged = layer.cell.wide, _ragged(specs)
 
     def body(f: Function, operands: list[Value], length: Value, rows: Rows) -> None:
         memory, outputs, *last, carry, packed, scratch, grads = operands
         states, kept = layer.memory(f, memory, length)
         products = rows.scratch(scratch, layer.panels)
+        ends = Ends(rows, last.pop() if ragged else None)
         _begin(f, layer, rows, last, products, carry)
         with f.loop(0, length) as number:
             step = f.op("sub", f.add(length, -1), number)
             now, before, after = layer.times(f, step, length)
             with rows.each() as (row, line):
                 product = f.at(products, f.mul(line, layer.panels.pitch), layer.element)
-                read = [layer.row(f, outputs, now, row), product, layer.row(f, carry, 0, row)]
+                from_after = ends.at_last(row, now, layer.row(f, last[0], 0, row), product)
+                read = [layer.row(f, outputs, now, row), from_after, layer.row(f, carry, 0, row)]
                 saved = [[layer.row(f, s, time, row) for s in values] for values, time in
                          ((kept, now), (states, before), (states, after))]  # fmt: skip
                 to = layer.row(f, grads, now, row, wide)
-                in_columns(f, layer.element, hidden, _step_back(f, layer, read, saved, to))
-            rows.multiply(
-                layer.panels, packed, lambda r: layer.row(f, grads, now, r, wide), products
-            )
+                zeros = ir.constant(layer.element, 0)
+                ends.either(
+                    row, now, partial(_step_back, f, layer, read, saved, to),
+                    partial(common.fill_run, f, zeros, wide * hidden, to),
+                )  # fmt: skip
+            with ends.any_running(now):
+                rows.multiply(
+                    layer.panels, packed, lambda r: layer.row(f, grads, now, r, wide), products
+                )
         _end(f, layer, rows, products, carry, layer.row(f, grads, length, 0, wide))
 
-    kernel = layer.kernel("recurrence_grad", (), len(specs) + 4, steps, body)
+    kernel = layer.kernel("recurrence_grad", (ragged,), len(specs) + 4, steps, body)
     return layer.lowered(kernel, len(specs), steps, transposed=False)
 
 
-def _step_back(f: Function, layer: Layer, read: Sequence[Value], saved, to: Value):
-    """The gradients of one step for some columns of a row."""
+def _step_back(f: Function, layer: Layer, read: Sequence[Value], saved, to: Value) -> None:
+    """The gradients of one step of a row."""
 
     def columns(at: Operand, lanes: int, mask: Value | None) -> None:
         c = Columns(f, layer.element, at, lanes, mask)
@@ -232,7 +268,7 @@ def _step_back(f: Function, layer: Layer, read: Sequence[Value], saved, to: Valu
         if left is not None:
             c.store(left, carry)
 
-    return columns
+    in_columns(f, layer.element, layer.hidden, columns)
 
 
 def _later(c: Columns, place: Value) -> Callable[[], Lanes]:

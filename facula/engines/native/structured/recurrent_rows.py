@@ -7,7 +7,7 @@ steps. Weights are packed once into panels of a few vectors, as the tiles of the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import ceil
 
@@ -153,6 +153,50 @@ class Rows:
         """A loop over (row of the batch, row of the tile)."""
         with self.f.loop(self.first, self.last) as row:
             yield row, self.f.op("sub", row, self.first)
+
+
+class Ends:
+    """When the sequences of a tile end; without ``lengths`` they all run through."""
+
+    def __init__(self, rows: Rows, lengths: Value | None):
+        self.f, self.lengths = rows.f, lengths
+        self.longest: Value | None = None
+        if lengths is not None:
+            slot = self.f.variable("i64", 0)
+            with rows.each() as (row, _):
+                longest = self.f.intrinsic("smax", self.f.get("i64", slot), self.of(row))
+                self.f.set(slot, longest)
+            self.longest = self.f.get("i64", slot)
+
+    def of(self, row: Value) -> Value:
+        """The length of a row's sequence, where there are lengths."""
+        assert self.lengths is not None
+        return self.f.load("i64", self.f.at(self.lengths, row, "i64"))
+
+    def any_running(self, now: Value) -> AbstractContextManager[None]:
+        """Within it there is a row that has not ended."""
+        if self.longest is None:
+            return nullcontext()
+        return self.f.when(self.f.compare("icmp slt", now, self.longest))
+
+    def either(
+        self, row: Value, now: Value, running: Callable[[], None], ended: Callable[[], None]
+    ) -> None:
+        """Code for a row that is running at a time, and for one that has ended."""
+        if self.lengths is None:
+            running()
+            return
+        with self.f.when(self.f.compare("icmp slt", now, self.of(row))):
+            running()
+        with self.f.when(self.f.compare("icmp sge", now, self.of(row))):
+            ended()
+
+    def at_last(self, row: Value, now: Value, then: Value, otherwise: Value) -> Value:
+        """``then`` at a row's last time; without lengths ``otherwise`` always."""
+        if self.lengths is None:
+            return otherwise
+        last = self.f.compare("icmp eq", self.f.add(now, 1), self.of(row))
+        return self.f.select(last, then, otherwise)
 
 
 def in_columns(

@@ -1,6 +1,7 @@
 """Batched fetching: bit for bit the samples one by one, with the same random draws."""
 
 import copy
+import multiprocessing
 import pickle
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import facula
 from facula import tensors
 from facula.base import dtypes
+from facula.utils.data import DataLoader, Subset
 from facula.vision import datasets, transforms
 from facula.vision.transforms import (
     CenterCrop,
@@ -196,3 +198,61 @@ def test_batches_share_no_memory():
     first = data.__getbatch__([1])[0]
     first.zero_()
     assert np.array_equal(data.data, kept) and data.__getbatch__([1])[0].sum().item() > 0
+
+
+@pytest.mark.parametrize("name", ["plain", "augmented", "odd draws"])
+@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("size", [3, 20])
+def test_batches_made_together_are_those_of_worker_processes(name, persistent, size):
+    rounds = []
+    for start in (None, _nothing):  # user code to run in a worker asks for real processes
+        tensors.manual_seed(3)
+        data = Subset(_Color(Compose(PIPELINES[name])), list(range(40, 1, -1)))
+        loader = DataLoader(
+            data, size, shuffle=True, num_workers=2, persistent_workers=persistent,
+            prefetch_factor=3, worker_init_fn=start,
+        )  # fmt: skip
+        seen = []
+        for stop in (99, 2, 99):
+            for number, (images, labels) in enumerate(loader):
+                assert bool(multiprocessing.active_children()) is (start is not None)
+                seen.append((images.numpy().copy(), labels.tolist()))
+                if number == stop:
+                    break
+        rounds.append((seen, tensors.rand(1).item()))
+        del loader
+    (ours, after), (theirs, after_theirs) = rounds
+    assert after == after_theirs and len(ours) == len(theirs)
+    for (images, labels), (images_theirs, labels_theirs) in zip(ours, theirs):
+        assert labels == labels_theirs and np.array_equal(images, images_theirs)
+
+
+def _nothing(worker_id):
+    pass
+
+
+def test_batches_made_together_share_no_memory():
+    loader = DataLoader(_Color(PILToTensor()), 2, num_workers=2)
+    kept = [(images, images.numpy().copy()) for images, _ in loader]
+    kept[0][0].zero_()
+    assert len({images.numpy().ctypes.data for images, _ in kept}) == len(kept)
+    assert all(np.array_equal(images.numpy(), before) for images, before in kept[1:])
+
+
+def test_what_a_subclass_changes_is_not_passed_over():
+    class Upside(_Color):
+        def __getbatch__(self, indices):
+            images, labels = super().__getbatch__(indices)
+            return [images.flip(2), labels]
+
+    loader = DataLoader(Upside(ToTensor()), 4, num_workers=2)
+    plain = _Color(ToTensor())
+    images, _ = next(iter(loader))
+    assert np.array_equal(images[0].numpy(), plain[0][0].flip(1).numpy())
+
+
+def test_an_odd_sample_is_left_to_its_own_batch():
+    data = _Color(ToTensor())
+    data.targets[5] = 2.5
+    labels = [labels.tolist() for _, labels in DataLoader(data, 2, num_workers=2)]
+    assert labels[:4] == [data.targets[i : i + 2] for i in (0, 2, 4, 6)]

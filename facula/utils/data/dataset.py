@@ -7,12 +7,12 @@ import bisect
 import itertools
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from facula import tensors
 from facula.tensors import Tensor
-from facula.utils.data._utils.fetch import batch_method, take_rows, whole_indices
+from facula.utils.data._utils.fetch import batch_method, batches_method, take_rows, whole_indices
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -24,6 +24,8 @@ class Dataset(Generic[T_co]):
     without user code in the way: `__getbatch__(indices)` returns the collated batch, or None when
     it cannot; `__batch_is_deterministic__()` says whether fetching draws no random numbers, and
     `__batch_draws_are_own__` is True where those it draws all come from the default generator.
+    `__getbatches__(several, active)` returns the batches for the first few lists of indices, or
+    None; `active(k)` is a context in which random numbers for the k-th of them are drawn.
     """
 
     def __getitem__(self, index: Any) -> T_co:
@@ -227,6 +229,12 @@ class Subset(Dataset[T_co]):
     def __getbatch__(self, indices: Sequence[int]) -> Any:
         fetch = batch_method(self.dataset)
         return None if fetch is None else fetch([self.indices[i] for i in indices])
+
+    def __getbatches__(self, several: list, active: Callable) -> list | None:
+        make = batches_method(self.dataset)
+        if make is None:
+            return None
+        return make([[self.indices[i] for i in indices] for indices in several], active)
 
     def __batch_is_deterministic__(self) -> bool:
         ask = getattr(self.dataset, "__batch_is_deterministic__", None)

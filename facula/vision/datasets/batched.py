@@ -6,7 +6,6 @@ order: every sample takes a fixed number of raw draws, so those of a batch are d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,24 +16,24 @@ from facula.vision._arrays import computed
 from facula.vision.datasets._batch_steps import Form, Step, signature, steps_of
 from facula.vision.datasets._raw_draws import raw_draws
 
-__all__ = ["fetch", "is_deterministic"]
+__all__ = ["fetch", "fetch_several", "is_deterministic"]
 
 _INTS = {int}
+_TOGETHER = 1 << 18  # bytes of batches made together: they stay in a core's cache
 
 
 class _Plan:
     """The steps for one kind of images under one transform."""
 
-    def __init__(self, steps: list[Step], dtype: Any):
+    def __init__(self, steps: list[Step], form: Form):
         self.steps = [(step.apply, len(step.draws)) for step in steps]
         self.draws = sum([len(step.draws) for step in steps])
-        self.dtype = dtypes.from_numpy(dtype)
+        self.dtype = dtypes.from_numpy(form.dtype)
+        self.bytes = form.channels * form.height * form.width * form.dtype.itemsize
 
-    def apply(self, images: np.ndarray) -> np.ndarray:
-        """The batch of these planes, which may be written to; makes the draws."""
-        raw, used = images, 0  # whoever makes no draws does not look at them
-        if self.draws:
-            raw = raw_draws(len(images), self.draws)
+    def apply(self, images: np.ndarray, raw: np.ndarray) -> np.ndarray:
+        """The batch of these planes, which may be written to, with these draws if it needs any."""
+        used = 0
         for step, draws in self.steps:
             images = step(images, raw[:, used : used + draws] if draws else raw)
             used += draws
@@ -70,7 +69,7 @@ def _planned(dataset: Any, data: np.ndarray) -> _Plan | None:
         form = Form(data.shape[1], data.shape[2], channels, np.dtype(np.uint8), False)
         steps = steps_of(dataset.transform, form)
         good = steps is not None and form.is_tensor
-        known.key, known.plan = key, _Plan(steps, form.dtype) if good else None
+        known.key, known.plan = key, _Plan(steps, form) if good else None
     return known.plan
 
 
@@ -95,7 +94,7 @@ def _planes(data: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(planes[rows])
 
 
-def _labels(targets: Any, rows: np.ndarray, indices: Sequence[int], count: int) -> Any:
+def _labels(targets: Any, rows: np.ndarray, indices: list[int], count: int) -> Any:
     """int64 labels at these rows; None for what is no list of ints as long as the data."""
     if isinstance(targets, Tensor):
         targets = computed(targets)
@@ -115,12 +114,8 @@ def is_deterministic(dataset: Any) -> bool:
     return plan is not None and not plan.draws
 
 
-def fetch(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
-    """Returns [images, labels] for the samples at `indices`, as collating them would.
-
-    None where something is not known here (a transform, a changed dataset, odd indices): nothing
-    was drawn then, and the caller goes sample by sample.
-    """
+def _gathered(dataset: Any, indices: list[int]) -> tuple[_Plan, np.ndarray, np.ndarray] | None:
+    """The plan, the planes and the labels for these samples; None where something is not known."""
     data = _pixels(dataset)
     if data is None or set(map(type, indices)) != _INTS:
         return None
@@ -133,6 +128,54 @@ def fetch(dataset: Any, indices: Sequence[int]) -> list[Tensor] | None:
         labels = _labels(dataset.targets, rows, indices, len(data))
     except (IndexError, OverflowError):
         return None
-    if labels is None:
+    return None if labels is None else (plan, planes, labels)
+
+
+def fetch(dataset: Any, indices: list[int]) -> list[Tensor] | None:
+    """Returns [images, labels] for the samples at `indices`, as collating them would.
+
+    None where something is not known here (a transform, a changed dataset, odd indices): nothing
+    was drawn then, and the caller goes sample by sample.
+    """
+    found = _gathered(dataset, indices)
+    if found is None:
         return None
-    return [adopt(plan.apply(planes), plan.dtype), adopt(labels, dtypes.int64)]
+    plan, planes, labels = found
+    raw = raw_draws(len(planes), plan.draws) if plan.draws else labels
+    return [adopt(plan.apply(planes, raw), plan.dtype), adopt(labels, dtypes.int64)]
+
+
+def fetch_several(dataset: Any, several: list[list[int]], active: Any) -> list[list[Tensor]] | None:
+    """Returns batches as `fetch` does for some of these lists of indices, from the first on.
+
+    `active(k)` is a context with the random streams of the k-th batch. Small batches cost less when
+    they are made together; results are copies, so that none keeps the memory of others alive. None
+    where batches are large, or something is not known.
+    """
+    if any(type(indices) is not list for indices in several):
+        return None
+    data = _pixels(dataset)
+    plan = None if data is None else _planned(dataset, data)
+    if plan is None:
+        return None
+    several = several[: _TOGETHER // (plan.bytes * max(map(len, several)) or 1)]
+    found = None
+    if len(several) > 1:
+        found = _gathered(dataset, [i for indices in several for i in indices])
+    if found is None:
+        return None
+    plan, planes, labels = found
+    raw = labels
+    if plan.draws:
+        parts = []
+        for number, indices in enumerate(several):
+            with active(number):
+                parts.append(raw_draws(len(indices), plan.draws))
+        raw = np.concatenate(parts)
+    images, batches, start = plan.apply(planes, raw), [], 0
+    for indices in several:
+        part = slice(start, start + len(indices))
+        pair = (images[part].copy(), plan.dtype), (labels[part].copy(), dtypes.int64)
+        batches.append([adopt(array, dtype) for array, dtype in pair])
+        start = part.stop
+    return batches

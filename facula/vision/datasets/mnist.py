@@ -125,6 +125,9 @@ class MNIST(VisionDataset):
     def __getbatch__(self, indices: Any) -> Any:
         return batched.fetch(self, indices)
 
+    def __getbatches__(self, several: Any, active: Any) -> Any:
+        return batched.fetch_several(self, several, active)
+
     __batch_draws_are_own__ = True
 
     def __batch_is_deterministic__(self) -> bool:

@@ -85,16 +85,26 @@ def can_batch(auto_collation: bool, collate_fn: Callable) -> bool:
 
 def batch_method(dataset: Any) -> Callable[[Sequence[int]], Any] | None:
     """The dataset's `__getbatch__`, unless a subclass changed how single samples are made."""
+    return _unless_overridden(dataset, "__getbatch__", ("__getitem__", "__getitems__"))
+
+
+def batches_method(dataset: Any) -> Callable[[list, Callable], list | None] | None:
+    """The dataset's `__getbatches__`, unless a subclass changed how one batch is made."""
+    by = ("__getitem__", "__getitems__", "__getbatch__")
+    return _unless_overridden(dataset, "__getbatches__", by)
+
+
+def _unless_overridden(dataset: Any, method: str, by: tuple[str, ...]) -> Any:
     cls = type(dataset)
-    maker = _defining_class(cls, "__getbatch__")
+    maker = _defining_class(cls, method)
     if maker is None:
         return None
-    for name in ("__getitem__", "__getitems__"):
+    for name in by:
         owner = _defining_class(cls, name)
-        # The override is more derived than __getbatch__, which therefore knows nothing of it.
+        # The override is more derived than the method, which therefore knows nothing of it.
         if owner is not None and owner is not maker and issubclass(owner, maker):
             return None
-    return dataset.__getbatch__
+    return getattr(dataset, method)
 
 
 def _defining_class(cls: type, name: str) -> type | None:

@@ -72,11 +72,14 @@ class _LocalWorkersDataLoaderIter(_BaseDataLoaderIter):
                 seeds.WorkerStreams(seed, worker_id, only_own)
                 for worker_id in range(self._num_workers)
             ]
+        self._several = fetch.batches_method(dataset)
         self._ahead: deque[Any] = deque()
+        self._ready: deque[Any] = deque()
         self._begin()
 
     def _begin(self) -> None:
         self._turn = 0
+        self._ready.clear()
         self._ahead.extend(itertools.islice(self._keys, self._prefetch))
 
     def _reset(self, loader: Any) -> None:
@@ -102,10 +105,28 @@ class _LocalWorkersDataLoaderIter(_BaseDataLoaderIter):
         except Exception:
             return WorkerError(f"in DataLoader worker process {worker_id}")
 
+    def _make_several(self) -> None:
+        """Makes the next batches: as many of those ahead as the dataset likes to make at once."""
+        if self._several is not None and len(self._ahead) > 1:
+            made = self._several(list(self._ahead), self._streams_of)
+            if made:
+                self._turn = (self._turn + len(made)) % self._num_workers
+                for _ in made:
+                    self._ahead.popleft()
+                self._ready.extend(made)
+                return
+        self._ready.append(self._make(self._ahead.popleft()))
+
+    def _streams_of(self, number: int) -> contextlib.AbstractContextManager:
+        """The random streams for the batch that is this far ahead."""
+        return self._streams[(self._turn + number) % self._num_workers].active()
+
     def __next__(self) -> Any:
-        if not self._ahead:
-            raise StopIteration
-        batch = self._make(self._ahead.popleft())
+        if not self._ready:
+            if not self._ahead:
+                raise StopIteration
+            self._make_several()
+        batch = self._ready.popleft()
         for keys in self._keys:
             self._ahead.append(keys)
             break

@@ -14,72 +14,75 @@ from typing import Any
 
 import numpy as np
 
-from facula.engines.protocol import BadIndex, Executable
+from facula.engines.protocol import BadIndex
 from facula.engines.registry import engine
 from facula.graph.composite import Composite
 from facula.graph.node import Block
+from facula.graph.spec import Spec
 from facula.runtime import tiers
 from facula.runtime.source import Line
 
-_PASSED, _SOLID = 1, 2  # what happens to a value: a piece reads it; it has to be an array
+_MOST = 64 << 20  # bytes of results: beyond, memory that is free again must not wait for the end
 
 
 class Piece:
     """A block prepared to run by itself.
 
     ``reads`` says which of its operands matter (None: all of them), ``same`` is a block without
-    operations: which operands its results are. ``constant`` are the results of a block that
-    reads nothing.
+    operations: which operands its results are.
     """
 
     __slots__ = (
-        "block", "constant", "count", "executable", "given", "linked", "program", "reads", "same",
-        "sightings", "work",
+        "given", "interpreter", "linked", "native", "nodes", "outputs", "program", "reads", "same",
+        "sightings", "specs", "work",
     )  # fmt: skip
 
     def __init__(self, block: Block):
-        self.block = block
-        self.count = len(block.outputs)
+        self.nodes, self.outputs, self.specs = block.nodes, block.outputs, block.specs
         self.work = tiers.work(block.nodes)
         self.same = None if block.nodes else [block.inputs.index(n) for n in block.outputs]
         used = {n for node in block.nodes for n in node.inputs}.union(block.outputs)
         reads = [i for i, node in enumerate(block.inputs) if node in used]
         self.reads = None if len(reads) == len(block.inputs) else reads
         self.given = [block.inputs[i] for i in reads]
-        nodes = [*self.given, *block.nodes]
-        self.executable: Executable = engine("reference").compile(nodes, block.outputs)
-        self.constant = None if reads else self.executable.run([])
+        self.interpreter: Any = engine("reference").compile(
+            [*self.given, *block.nodes], block.outputs
+        )
         self.sightings = 0  # programs it was part of
         self.program = -1  # the last of them
-        self.linked: Any = None  # its machine code; False if there is none
+        self.linked: Any = None  # what the native engine made of it
+        self.native = False  # whether that is machine code
 
 
 class Pieces:
-    """A program as a list of pieces over numbered values."""
+    """A program as pieces that are applied, one after the other, to numbered values."""
 
     _numbers = count()
 
-    def __init__(self, key: Sequence[int], calls: Sequence[Any], live: Sequence[int], lines=()):
-        self.recorded = calls, lines
-        self.linked = False  # whether some pieces are machine code
-        self.size = 0
-        # (piece, operands, number of the first result, number of the call)
-        self.steps: list[tuple[Piece, list[int], int, int]] = []
+    def __init__(self, key: Sequence[int], calls, live: Sequence[int], specs, lines=()):
+        self.lines = lines
+        self.given = specs
+        self.pieces: list[Piece] = []
+        self.firsts: list[int] = []  # number of the first result of each
+        self.operands: list[int] = []  # of all pieces
+        self.calls: list[int] = []  # number of the call that each piece is from
+        self.specs: list[Spec] = []  # of the values
         self.inputs: list[int] = []
+        self.linked = False  # whether most pieces are machine code
         place = self._expand(key, calls)
         self.outputs = [place[position] for position in live]
 
     def _expand(self, key: Sequence[int], calls: Sequence[Any]) -> list[int]:
-        """The steps; returns the number of the value at each position of the recording."""
+        """Fill in the pieces; returns the number of the value at each position of the recording."""
         place: list[int] = []
-        entries, at = enumerate(calls), 0
+        entries, given, at = enumerate(calls), iter(self.given), 0
         while at < len(key):
             number = key[at]
             at += 1
             if number < 0:
-                place.append(self.size)
-                self.inputs.append(self.size)
-                self.size += 1
+                place.append(len(self.specs))
+                self.inputs.append(len(self.specs))
+                self.specs.append(next(given))
                 continue
             call, entry = next(entries)
             block = entry.block
@@ -93,10 +96,10 @@ class Pieces:
         return place
 
     def _expand_parts(self, composite: Composite, found: list[int], call: int) -> list[int]:
-        places, at = composite.places, 0
+        places, at, append = composite.places, 0, self._append
         for part in composite.parts:
             end = at + len(part.inputs)
-            found += self._append(part, [found[i] for i in places[at:end]], call)
+            found += append(part, [found[i] for i in places[at:end]], call)
             at = end
         return [found[i] for i in composite.outputs]
 
@@ -108,95 +111,86 @@ class Pieces:
             return [operands[i] for i in piece.same]
         if piece.reads is not None:
             operands = [operands[i] for i in piece.reads]
-        first = self.size
-        self.steps.append((piece, operands, first, call))
-        self.size = end = first + piece.count
-        return range(first, end)
+        specs = self.specs
+        first = len(specs)
+        specs += piece.specs
+        self.pieces.append(piece)
+        self.firsts.append(first)
+        self.operands += operands
+        self.calls.append(call)
+        return range(first, len(specs))
 
     def work(self) -> float:
         """As :func:`tiers.work` of the program's nodes."""
-        return sum([step[0].work for step in self.steps])
+        return sum([piece.work for piece in self.pieces])
 
     def link(self) -> str:
         """Count this program, and make machine code of pieces seen often; what will run it."""
-        program, often = next(Pieces._numbers), []
-        for piece, _, _, _ in self.steps:
-            if piece.program != program and piece.linked is None:
+        program, often, native = next(Pieces._numbers), [], 0
+        for piece in self.pieces:
+            if piece.program != program and piece.sightings < tiers.OFTEN:
                 piece.program = program
                 piece.sightings += 1
-                if piece.sightings >= tiers.OFTEN and piece.constant is None:
+                if piece.sightings == tiers.OFTEN:
                     often.append(piece)
+            native += piece.native
         if often:
-            blocks = [(p.given, p.block.nodes, p.block.outputs) for p in often]
-            for piece, linked in zip(often, tiers.compiler().link(blocks), strict=True):
-                piece.linked = linked or False
-        self.linked = any(step[0].linked for step in self.steps)
+            _link(often, True)
+            native = sum([piece.native for piece in self.pieces])
+        if native * 2 > len(self.pieces) and sum([spec.nbytes for spec in self.specs]) < _MOST:
+            _link([piece for piece in set(self.pieces) if piece.linked is None], False)
+            self.linked = True
         return tiers.BLOCKS if self.linked else "reference"
 
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Run what the outputs depend on."""
-        values: list[Any] = [None] * self.size
-        for number, buffer in zip(self.inputs, buffers, strict=True):
-            values[number] = buffer
-        use, steps = self._needed()
+        given = dict(zip(self.inputs, buffers, strict=True))
         with np.errstate(all="ignore"):
-            if self.linked:
-                self._run_linked(steps, use, values)
-            else:
-                self._run_all(steps, values)
+            return self._run_linked(given) if self.linked else self._interpret(given)
+
+    def _run_linked(self, given: dict[int, Any]) -> list[Any]:
+        blocks = [piece.linked for piece in self.pieces]
+        run = tiers.compiler().blocks(blocks, self.firsts, self.operands, self.specs)
+        try:
+            return run.run(given, self.outputs)
+        except BadIndex as error:
+            message, number = error.args
+            call = self.calls[number]
+            line = self.lines[call] if call < len(self.lines) else None
+            raise IndexError(f"{message} ({Line(line)})" if line else message) from None
+
+    def _interpret(self, values: dict[int, Any]) -> list[Any]:
+        for piece, operands, first, dying in self._needed():
+            found = piece.interpreter.compute([values[i] for i in operands])
+            values.update(enumerate(found, first))
+            for i in dying:
+                del values[i]
         return [values[i] for i in self.outputs]
 
-    def _run_all(self, steps, values: list[Any]) -> None:
-        for piece, operands, first, _, dying in steps:
-            if piece.constant is not None:
-                values[first : first + piece.count] = [np.array(x) for x in piece.constant]
-                continue
-            found = piece.executable.compute([values[i] for i in operands])
-            values[first : first + piece.count] = found
-            for i in dying:
-                values[i] = None
-
-    def _run_linked(self, steps, use: bytearray, values: list[Any]) -> None:
-        chain = tiers.compiler().chain(values)
-        try:
-            for piece, operands, first, call, dying in steps:
-                if piece.linked:
-                    chain.call(piece.linked, operands, first, use, dying, call)
-                elif piece.constant is not None:
-                    for number, value in enumerate(piece.constant, first):
-                        values[number] = np.array(value) if use[number] == _SOLID else value
-                else:
-                    chain.run()
-                    found = piece.executable.compute([values[i] for i in operands])
-                    values[first : first + piece.count] = found
-                    for i in dying:
-                        values[i] = None
-            chain.run()
-        except BadIndex as error:
-            message, call = error.args
-            line = self.recorded[1][call] if call < len(self.recorded[1]) else None
-            raise IndexError(f"{message} ({Line(line)})" if line else message) from None
-        finally:
-            chain.close()
-
-    def _needed(self):
-        """(use of each value, the steps that matter with the values nobody needs after each)."""
-        use = bytearray(self.size)
+    def _needed(self) -> list[tuple[Piece, list[int], int, list[int]]]:
+        """The pieces that matter: operands, number of the first result, who is not read later."""
+        needed = bytearray(len(self.specs))
         for i in self.outputs:
-            use[i] = _SOLID
+            needed[i] = 1
         kept = []
-        for piece, operands, first, call in reversed(self.steps):
-            end = first + piece.count
-            if not any(use[first:end]):
+        end = len(self.operands)
+        for piece, first in zip(reversed(self.pieces), reversed(self.firsts), strict=True):
+            start = end - len(piece.given)
+            operands, end = self.operands[start:end], start
+            after = first + len(piece.specs)
+            if not any(needed[first:after]):
                 continue
-            dying = [i for i in range(first, end) if not use[i]] if piece.count > 1 else []
-            mark = _PASSED if piece.linked else _SOLID
+            dying = [i for i in range(first, after) if not needed[i]]
             for i in operands:
-                if not use[i]:
-                    use[i] = mark
+                if not needed[i]:
+                    needed[i] = 1
                     dying.append(i)
-                elif mark > use[i]:
-                    use[i] = mark
-            kept.append((piece, operands, first, call, dying))
+            kept.append((piece, operands, first, dying))
         kept.reverse()
-        return use, kept
+        return kept
+
+
+def _link(pieces: list[Piece], native: bool) -> None:
+    blocks = [((p.given, p.nodes, p.outputs), p.interpreter) for p in pieces]
+    for piece, linked in zip(pieces, tiers.compiler().link(blocks, native), strict=True):
+        piece.linked, piece.native = linked, linked.interpreter is None

@@ -74,13 +74,13 @@ class NativeEngine:
             break
         return made[0][1] if whole else Segments(inputs, made, outputs)
 
-    def link(self, blocks: Sequence[tuple[list[Node], list[Node], list[Node]]]):
-        """Code for blocks by themselves, see `linked.py`; None for one that cannot have any."""
-        return linked.link(blocks)
+    def link(self, blocks: Sequence[tuple[linked.Parts, Any]], native: bool) -> list[linked.Linked]:
+        """Blocks made ready to run by themselves, see `linked.py`."""
+        return linked.link(blocks, native)
 
-    def chain(self, values: list[Any]) -> linked.Chain:
-        """A program of such blocks, to be collected and run."""
-        return linked.Chain(values)
+    def blocks(self, *program: Any) -> linked.Run:
+        """A program of such blocks."""
+        return linked.Run(*program)
 
     def use_threads(self, count: int) -> None:
         threads.set_count(count)

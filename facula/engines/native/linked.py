@@ -1,8 +1,8 @@
 """Blocks compiled by themselves, and programs of them run without being compiled as a whole.
 
-``link(blocks)`` compiles blocks. A :class:`Chain` collects calls of them, with the addresses of
-their buffers, and runs what it has collected in one native call on one thread. That serves
-programs that never repeat: their blocks do.
+``link(blocks)`` compiles blocks. ``run(...)`` runs a program of them: native code finds out what is
+needed, gives values memory and calls the blocks, on one thread. That serves programs that never
+repeat: their blocks do. A block without native code is run by the reference engine in between.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 from facula.engines.native import jit, linked_code, objects
 from facula.engines.native.kernel import BAD_INDEX, Kernel
-from facula.engines.native.linked_code import Word
+from facula.engines.native.linked_code import Block, Program
 from facula.engines.native.lowering.memory import ALIGNMENT
 from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Plan, Unsupported, lower
@@ -26,62 +26,74 @@ from facula.engines.protocol import BadIndex
 from facula.graph.node import Node
 from facula.graph.spec import Spec
 
-SOLID = 2  # the use of a value that has to be an array
-_CHUNK = 1 << 20  # bytes of temporaries that are kept from one program to the next
+_KEPT = 1 << 22  # bytes of an arena that is kept from one program to the next
+_SPARE = 2  # arenas that are kept: one, unless several threads run programs
+_NUMBERS = ("float64", "int64")  # Python numbers that native code reads
+
+Parts = tuple[Sequence[Node], Sequence[Node], Sequence[Node]]  # of a block: inputs, nodes, outputs
 
 
 class Linked:
-    """A block as native code: the address of its plan, and the buffers it takes."""
+    """A block as words that native code understands, see `linked_code.Block`.
 
-    __slots__ = ("_kept", "address", "buffers", "expected", "layouts", "sizes", "status")
+    ``room`` is how much of the arena its results may need. Without native code, ``interpreter``
+    computes them.
+    """
 
-    def __init__(self, plan: Plan):
-        self.expected = [_expected(node.spec) for node in plan.inputs]
-        specs = [node.spec for node in plan.outputs]
-        self.layouts = [(spec.shape, _dtype(spec)) for spec in specs]
-        self.sizes = [-(-max(_bytes(s), 1) // ALIGNMENT) * ALIGNMENT for s in specs]
-        self.buffers = len(plan.inputs) + len(plan.outputs)
-        words = np.zeros(Word.SIZE, np.int64)
+    __slots__ = ("_kept", "address", "interpreter", "makes", "reads", "room", "status")
+
+    def __init__(self, parts: Parts, interpreter: Any, plan: Plan | None):
+        inputs, _, outputs = parts
+        self.interpreter = interpreter if plan is None else None
+        self.reads, self.makes = len(inputs), len(outputs)
+        sizes = np.array([_room(node.spec) if plan else 0 for node in outputs], np.int64)
+        self.room = int(sizes.sum())
+        words = np.zeros(Block.SIZE, np.int64)
+        self.status = words[:3]
+        self.address: int = words.ctypes.data
+        words[Block.READS], words[Block.MAKES] = len(inputs), len(outputs)
+        words[Block.SIZES], words[Block.NATIVE] = sizes.ctypes.data, plan is not None
+        self._kept: list[Any] = [words, sizes, plan]
+        if plan is not None:
+            self._fill(words, plan)
+
+    def _fill(self, words: np.ndarray, plan: Plan) -> None:
         scratch = np.empty(plan.arena + ALIGNMENT, np.uint8)
-        start = -(-scratch.ctypes.data // ALIGNMENT) * ALIGNMENT
         table = np.zeros(plan.slots, np.int64)
         for slot, temporary in plan.temporaries.items():
-            table[slot] = start + temporary.offset
+            table[slot] = _aligned(scratch) + temporary.offset
         for slot, constant in plan.constants.items():
             table[slot] = constant.ctypes.data
         table[plan.status] = words.ctypes.data
-        steps: list[int] = []
+        encoded: list[int] = []
         addresses = jit.load([step.kernel for step in plan.steps])
         for address, step in zip(addresses, plan.steps, strict=True):
-            steps += [address, step.kernel.chunks, len(step.operands), *step.operands]
-        encoded = np.array(steps or [0], np.uint64).view(np.int64)
+            encoded += [address, step.kernel.chunks, len(step.operands), *step.operands]
+        steps = np.array(encoded or [0], np.uint64).view(np.int64)
         arguments = np.zeros(max([len(s.operands) for s in plan.steps], default=0) + 1, np.int64)
-        words[Word.COUNT] = len(plan.steps)
-        words[Word.STEPS], words[Word.TABLE] = encoded.ctypes.data, table.ctypes.data
-        words[Word.ARGUMENTS] = arguments.ctypes.data
-        self.address: int = words.ctypes.data
-        self.status = words[:3]
-        self._kept = (words, scratch, table, encoded, arguments, plan)
+        words[Block.COUNT], words[Block.STEPS] = len(plan.steps), steps.ctypes.data
+        words[Block.TABLE], words[Block.ARGUMENTS] = table.ctypes.data, arguments.ctypes.data
+        self._kept += [scratch, table, steps, arguments]
 
     def complaint(self) -> str:
-        """What went wrong in the run that just failed, in words."""
+        """What was wrong in the run that just failed, in words."""
         code, index, size = self.status.tolist()
         self.status[:] = 0
         assert code == BAD_INDEX
         return f"index {index} is out of bounds for dimension with size {size}"
 
 
-def link(blocks: Sequence[tuple[list[Node], list[Node], list[Node]]]) -> list[Linked | None]:
-    """Compile blocks, given as (inputs, nodes, outputs); None for one without native code.
+def link(blocks: Sequence[tuple[Parts, Any]], native: bool) -> list[Linked]:
+    """Blocks made ready; each comes with what interprets it. ``native``: compile those that can be.
 
     All code is made together, so that LLVM can use several processes.
     """
-    plans = [_plan(*block) for block in blocks]
+    plans = [_plan(*parts) if native else None for parts, _ in blocks]
     jit.load([step.kernel for plan in plans if plan is not None for step in plan.steps])
-    return [None if plan is None else Linked(plan) for plan in plans]
+    return [Linked(*block, plan) for block, plan in zip(blocks, plans, strict=True)]
 
 
-def _plan(inputs: list[Node], nodes: list[Node], outputs: list[Node]) -> Plan | None:
+def _plan(inputs: Sequence[Node], nodes: Sequence[Node], outputs: Sequence[Node]) -> Plan | None:
     distinct = set(outputs)
     if len(distinct) != len(outputs) or not distinct.isdisjoint(inputs):
         return None
@@ -102,136 +114,130 @@ def _foreign(spec: Any) -> bool:
     return not isinstance(spec, Spec) or (spec.weak and spec.dtype.name not in _NUMBERS)
 
 
-_NUMBERS = {"float64": float, "int64": int}
+def _room(spec: Spec) -> int:
+    nbytes = spec.numel * spec.dtype.numpy.itemsize
+    return -(-max(nbytes, 1) // ALIGNMENT) * ALIGNMENT
 
 
-def _dtype(spec: Spec) -> np.dtype:
-    return np.dtype(spec.dtype.numpy.char)  # the one object that stands for a built-in dtype
+def _aligned(memory: np.ndarray) -> int:
+    return -(-memory.ctypes.data // ALIGNMENT) * ALIGNMENT
 
 
-def _bytes(spec: Spec) -> int:
-    return spec.numel * spec.dtype.numpy.itemsize
+class Run:
+    """One run of a program of blocks.
 
-
-def _expected(spec: Spec) -> tuple[np.dtype, bool]:
-    """(dtype, whether the buffer is a Python number)."""
-    return _dtype(spec), spec.weak
-
-
-class _Arena:
-    """Memory for the temporaries of one run."""
-
-    def __init__(self) -> None:
-        self.first = np.empty(_CHUNK + ALIGNMENT, np.uint8)
-        self.more: list[np.ndarray] = []
-        self.reset()
-
-    def reset(self) -> None:
-        """Everything is free again; only the first chunk is kept."""
-        self.more.clear()
-        self.free: dict[int, list[int]] = {}
-        self.at = -(-self.first.ctypes.data // ALIGNMENT) * ALIGNMENT
-        self.end = self.at + _CHUNK
-
-    def take(self, nbytes: int) -> int:
-        """The address of so many bytes, a multiple of `ALIGNMENT`."""
-        free = self.free.get(nbytes)
-        if free:
-            return free.pop()
-        at = self.at
-        if at + nbytes > self.end:
-            size = max(nbytes, _CHUNK)
-            self.more.append(chunk := np.empty(size + ALIGNMENT, np.uint8))
-            at = -(-chunk.ctypes.data // ALIGNMENT) * ALIGNMENT
-            self.end = at + size
-        self.at = at + nbytes
-        return at
-
-    def give(self, address: int, nbytes: int) -> None:
-        """What nobody reads any more, once what was collected so far has run."""
-        free = self.free.get(nbytes)
-        if free is None:
-            self.free[nbytes] = [address]
-        else:
-            free.append(address)
-
-
-_arenas: list[_Arena] = []  # those that no run uses
-_SPARE = 2
-
-
-class Chain:
-    """Calls of linked blocks over numbered values, collected until :meth:`run`.
-
-    ``values`` are the arrays and Python numbers that exist; results that are asked for as arrays
-    are put there. Others lie in the arena, where the memory of one that nobody reads any more
-    serves for later ones. Arrays that calls work on must stay in ``values`` until they have run.
+    ``blocks`` are applied in order to numbered values: ``operands`` are the numbers that they read,
+    one block's after the other's, and ``firsts`` those of their first results. ``specs`` are the
+    values' specs, ``given`` the values from outside by number.
     """
 
-    def __init__(self, values: list[Any]):
-        self.values = values
-        self.address = [0] * len(values)  # 0: not known yet
-        self.requests: list[int] = []
-        self.called: list[tuple[Linked, Any]] = []
-        self.kept: list[np.ndarray] = []
-        self.arena = _arenas.pop() if _arenas else _Arena()
-        self.taken: dict[int, int] = {}  # bytes in the arena, by value
+    def __init__(self, blocks: list[Linked], firsts: list[int], operands: list[int], specs):
+        self.blocks, self.firsts, self.operands, self.specs = blocks, firsts, operands, specs
+        self.values: dict[int, Any] = {}
+        self.address = array("q", bytes(8 * len(specs)))
+        self.held: list[np.ndarray] = []
 
-    def call(self, linked: Linked, operands: list[int], first: int, use, dying, mark) -> None:
-        """Collect a call; its results are values ``first`` and so on, and ``dying`` its last reads.
+    def run(self, given: dict[int, Any], outputs: Sequence[int]) -> list[Any]:
+        """The outputs; raises BadIndex with the number of the block that found one."""
+        values = self.values
+        values.update(given)
+        for number, value in given.items():
+            self._bind(number, value)
+        use = array("q", bytes(8 * len(self.specs)))
+        for number in outputs:
+            use[number] = 1
+            self._make(number)
+        starts = self._prepare_interpreted()
+        arena = _take_arena(sum([block.room for block in self.blocks]))
+        words, kept = self._words(use, arena)
+        code = _run_program()(words.buffer_info()[0])
+        while code < 0:
+            self._interpret(-1 - code, starts)
+            code = _run_program()(words.buffer_info()[0])
+        del kept
+        if arena.nbytes <= _KEPT + ALIGNMENT and len(_arenas) < _SPARE:
+            _arenas.append(arena)
+        if code:
+            raise BadIndex(self.blocks[code - 1].complaint(), code - 1)
+        return [values[number] for number in outputs]
 
-        Results whose ``use`` is `SOLID` become arrays. ``mark`` is what a failure names.
-        """
-        requests, address = self.requests, self.address
-        requests += linked.address, linked.buffers
-        for place, number in enumerate(operands):
-            requests.append(address[number] or self._bind(number, linked.expected[place]))
-        for place, nbytes in enumerate(linked.sizes):
-            number = first + place
-            if use[number] == SOLID:
-                made = self.values[number] = np.empty(*linked.layouts[place])
-                at = _data(made)
-            else:
-                at = self.arena.take(nbytes)
-                self.taken[number] = nbytes
-            address[number] = at
-            requests.append(at)
-        for number in dying:
-            nbytes = self.taken.pop(number, 0)
-            if nbytes:
-                self.arena.give(address[number], nbytes)
-        self.called.append((linked, mark))
+    def _words(self, use: array, arena: np.ndarray) -> tuple[array, list[array]]:
+        blocks = array("q", [block.address for block in self.blocks])
+        firsts, operands = array("q", self.firsts), array("q", self.operands)
+        sizes = array("q", bytes(8 * len(self.specs)))
+        words = array("q", bytes(8 * Program.SIZE))
+        words[Program.COUNT], words[Program.STEP] = len(blocks), -1
+        for place, block in (
+            (Program.BLOCKS, blocks),
+            (Program.FIRST, firsts),
+            (Program.OPERANDS, operands),
+            (Program.ADDRESS, self.address),
+            (Program.BYTES, sizes),
+            (Program.USE, use),
+        ):
+            words[place] = block.buffer_info()[0]
+        words[Program.END] = words[Program.OPERANDS] + 8 * len(operands)
+        words[Program.ARENA] = _aligned(arena)
+        return words, [blocks, firsts, operands, sizes, use]
 
-    def _bind(self, number: int, expected: tuple[np.dtype, bool]) -> int:
-        """The address of an array or number from outside."""
-        value = self.values[number]
-        dtype, weak = expected
-        if weak:
+    def _make(self, number: int) -> None:
+        """Memory for a result that has to be an array."""
+        if number not in self.values:
+            spec = self.specs[number]
+            made = self.values[number] = np.empty(spec.shape, _dtype(spec.dtype))
+            self.address[number] = _data(made)
+
+    def _bind(self, number: int, value: Any) -> None:
+        """Note the address of a value from outside, of a copy if native code cannot read it."""
+        spec = self.specs[number]
+        dtype = _dtype(spec.dtype)
+        if spec.weak:
+            if spec.dtype.name not in _NUMBERS:
+                return  # only read by what is interpreted
             value = np.array(float(value) if dtype.kind == "f" else int(value), dtype)
-            self.kept.append(value)
+            self.held.append(value)
         elif not _is_plain(value, dtype):
-            mended = np.empty(np.shape(value), dtype)
+            mended = np.empty(spec.shape, dtype)
             np.copyto(mended, value, casting="equiv")
-            self.kept.append(value := mended)
-        found = self.address[number] = _data(value)
-        return found
+            self.held.append(value := mended)
+        self.address[number] = _data(value)
 
-    def run(self) -> None:
-        """Do what was collected; raises BadIndex."""
-        if not self.called:
-            return
-        requests, called = array("q", self.requests), self.called
-        self.requests, self.called = [], []
-        failed = _run_many()(requests.buffer_info()[0], len(called))
-        if failed:
-            linked, mark = called[failed - 1]
-            raise BadIndex(linked.complaint(), mark)
+    def _prepare_interpreted(self) -> dict[int, int]:
+        """Where the operands of each interpreted block begin; they become arrays."""
+        starts: dict[int, int] = {}
+        arrays: set[int] = set()  # what interpreted blocks make
+        at = 0
+        for number, (block, first) in enumerate(zip(self.blocks, self.firsts, strict=True)):
+            if block.interpreter is not None:
+                starts[number] = at
+                for operand in self.operands[at : at + block.reads]:
+                    if operand not in arrays:
+                        self._make(operand)
+                arrays.update(range(first, first + block.makes))
+            at += block.reads
+        return starts
 
-    def close(self) -> None:
-        """Let go of the arena; nothing may be collected any more."""
-        if len(_arenas) < _SPARE:
-            self.arena.reset()
-            _arenas.append(self.arena)
+    def _interpret(self, number: int, starts: dict[int, int]) -> None:
+        block, at = self.blocks[number], starts[number]
+        values = self.values
+        found = block.interpreter.compute(
+            [values[operand] for operand in self.operands[at : at + block.reads]]
+        )
+        for result, value in enumerate(found, self.firsts[number]):
+            values[result] = value
+            self._bind(result, value)
+
+
+_arenas: list[np.ndarray] = []  # those that no run uses
+
+
+def _take_arena(room: int) -> np.ndarray:
+    if room <= _KEPT:
+        try:
+            return _arenas.pop()
+        except IndexError:
+            room = _KEPT
+    return np.empty(room + ALIGNMENT, np.uint8)
 
 
 def _is_plain(value: Any, dtype: np.dtype) -> bool:
@@ -242,11 +248,15 @@ def _is_plain(value: Any, dtype: np.dtype) -> bool:
 
 
 @functools.cache
-def _run_many() -> Callable[[int, int], int]:
-    kernel = Kernel("executor", "linked blocks", linked_code.run_many)
-    (address,) = jit.load([kernel])
+def _dtype(dtype: Any) -> np.dtype:
+    return np.dtype(dtype.numpy.char)  # the one object that stands for a built-in dtype
+
+
+@functools.cache
+def _run_program() -> Callable[[int], int]:
+    (address,) = jit.load([Kernel("executor", "run blocks", linked_code.run_program)])
     # Python's lock is kept: the tables of the blocks are shared, and these programs are small.
-    return ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(address)
+    return ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(address)
 
 
 def _data(array: np.ndarray) -> int:

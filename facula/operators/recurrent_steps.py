@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from facula.operators.activation import relu
-from facula.operators.joining import stack
+from facula.operators.indexing import _index, where
+from facula.operators.joining import cat, stack
 from facula.operators.linear import linear
+from facula.operators.movement import _view
 from facula.operators.operator import operator
 from facula.operators.slicing import chunk, unbind
 from facula.operators.transcendental import sigmoid, tanh
@@ -60,21 +62,47 @@ STEPS: dict[str, Step] = {
 }  # fmt: skip
 
 
-def all_steps(cell: str, gates, state: State, weights: tuple, reverse: bool) -> list:
-    """The outputs of all steps (T, B, hidden), then the last state, for gates (T, B, ...)."""
+def all_steps(cell: str, gates, state: State, weights: tuple, reverse: bool, packing=()) -> list:
+    """The outputs of all steps (T, B, hidden), then the last state, for gates (T, B, ...).
+
+    ``packing`` is empty, or for gates (rows, ...) of which some belong to each step (lengths (B),
+    rows of the steps (T, B), places of the rows in those): then outputs are packed too.
+    """
+    if not packing:
+        outputs, state = _loop(cell, gates, state, weights, reverse)
+        return [stack(outputs, 0), *state]
+    lengths, to_padded, to_packed = packing
+    batch = lengths._value.spec.shape[0]
+    gates = _index(gates, [to_padded], (0,))
+    outputs, state = _loop(cell, gates, state, weights, False, _view(lengths, (batch, 1)))
+    return [_index(cat(outputs, 0), [to_packed], (0,)), *state]
+
+
+def _loop(cell: str, gates, state: State, weights: tuple, reverse: bool, lengths=None):
+    """Outputs of all steps in the order of time, and the last state."""
     outputs = []
     steps = unbind(gates, 0)
-    for gate in reversed(steps) if reverse else steps:
-        state = STEPS[cell](gate, state, weights)
+    order = range(len(steps))
+    for now in reversed(order) if reverse else order:
+        new = STEPS[cell](steps[now], state, weights)
+        if lengths is not None:
+            new = tuple([where(lengths > now, a, b) for a, b in zip(new, state, strict=True)])
+        state = new
         outputs.append(state[0])
-    return [stack(outputs[::-1] if reverse else outputs, 0), *state]
+    return outputs[::-1] if reverse else outputs, state
 
 
-@operator(name="Stack")
-def unrolled(cell: str, gates, state, weights, reverse: bool):
+def node_name(specs, template) -> str:
+    """What PyTorch's loop over the steps ends in."""
+    gates = specs[0]
+    return "StackBackward0" if gates.ndim == 3 else "CatBackward0"
+
+
+@operator(name=node_name)
+def unrolled(cell: str, gates, state, weights, reverse: bool, packing):
     """All steps as one operation: recorded at once however long the sequence is.
 
     The gradient is composed from the steps'; where a program ends between forward and backward it
     computes the steps again.
     """
-    return all_steps(cell, gates, state, weights, reverse)
+    return all_steps(cell, gates, state, weights, reverse, packing)

@@ -17,7 +17,7 @@ from facula.nn.modules.rnn_cells import LSTMCell as LSTMCell
 from facula.nn.modules.rnn_cells import RNNCell as RNNCell
 from facula.nn.modules.rnn_cells import RNNCellBase as RNNCellBase
 from facula.nn.parameter import Parameter
-from facula.nn.recurrence import SEQUENCES
+from facula.nn.recurrence import SEQUENCES, packing
 from facula.nn.utils.rnn import PackedSequence
 from facula.tensors import Tensor
 
@@ -274,12 +274,15 @@ class RNNBase(Module):
         run = SEQUENCES[self.mode]
         directions = 2 if self.bidirectional else 1
         finals = []
+        packings = [packing(sizes, d == 1) if sizes else [] for d in range(directions)]
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(directions):
                 place = layer * directions + direction
                 state = tuple(h[place] for h in hx)
-                output, state = run(steps, state, self._cell(place), sizes, direction == 1)
+                output, state = run(
+                    steps, state, self._cell(place), packings[direction], direction == 1
+                )
                 outputs.append(output)
                 finals.append(state)
             steps = outputs[0] if directions == 1 else ops.cat(outputs, -1)

@@ -139,14 +139,16 @@ def _wrapped(call, values, tensors, results):
     """The results of a call as tensors, with a gradient node if they need one."""
     if call.node_class is None:
         return [wrap(value) for value in results]
-    if call.single:
-        values = [*values, *results] if call.saves_outputs else values
-        return [wrap(results[0], call.make_node(call, values, tensors))]
     node = call.make_node(call, [*values, *results] if call.saves_outputs else values, tensors)
-    return [
-        wrap(value, node, nr) if value.spec.dtype.category >= FLOAT else wrap(value)
-        for nr, value in enumerate(results)
-    ]
+    outputs, made = [], classes.tensor
+    for nr, value in enumerate(results):
+        tensor = _new(made)  # what wrap() does, without the call
+        tensor._value = value
+        tensor._node = node if value.spec.dtype.category >= FLOAT else None
+        tensor._nr = nr
+        tensor._alias = tensor._grad = None
+        outputs.append(tensor)
+    return outputs
 
 
 def picker(positions):
@@ -182,6 +184,19 @@ def _result(call, value, values, tensors):
     return tensor
 
 
+class _Tables(Cache):
+    """Calls of an operator by settings; the settings of the last call are forgotten with them."""
+
+    def __init__(self, operator):
+        super().__init__(500)
+        self.operator = operator
+        self.clear()
+
+    def clear(self) -> None:
+        super().clear()
+        self.operator.known = ({}, *[missing] * self.operator.arity)
+
+
 class Operator:
     """See the module's text. Made by the decorator :func:`operator`."""
 
@@ -213,7 +228,8 @@ class Operator:
         self.keeps = view is not None  # saved Python numbers survive a backward pass
         self.differentiable = differentiable
         self.edge_order = edge_order
-        self.cache = Cache(2000)
+        self.cache = Cache(2000)  # calls by all that distinguishes them
+        self.tables = _Tables(self)  # the same by settings, then by operands
 
     @property
     def __signature__(self):
@@ -245,6 +261,23 @@ class Operator:
             return self.several(call, values, tensors)
         return _result(call, recorder.record_one(call.entry, values), values, tensors)
 
+    def table(self, settings) -> tuple:
+        """(calls by specs of the operands and needs, the settings they share)."""
+        found = self.tables.get(settings)
+        if found is None:
+            found = self.tables.put(settings, {})
+        known = self.known = (found, *settings)
+        return known
+
+    def learn(self, table, short, key):
+        """The call that the general way has found for ``key``, if any; ``table`` will have it."""
+        call = self.cache.get(key)
+        if call is not None:
+            if len(table) >= self.cache.limit:
+                table.clear()
+            table[short] = call
+        return call
+
     def _count(self, args) -> None:
         """Give the operator a class of its own when calls like this one keep coming."""
         self.strange += 1
@@ -267,6 +300,8 @@ class Operator:
         """Record a call and return its results, however many there are."""
         results = recorder.record(call.entry, values)
         outputs = _wrapped(call, values, tensors, results)
+        if call.rebuild is tuple:
+            return tuple(outputs)
         return outputs[0] if call.rebuild is None else _rebuild(call.rebuild, outputs)
 
     @staticmethod

@@ -60,14 +60,20 @@ _FLOAT = """
         _v{i}.epoch = _v{i}.position = -1
     else:"""
 _TUPLE = """
-    if {a}.__class__ is not tuple or ({a} and {a}[0].__class__ is not int):
-        {again}"""
+        if {a}.__class__ is not tuple or ({a} and {a}[0].__class__ is not int):
+            {again}"""
 _STATIC = """
-    if {a}.__class__ not in static_classes:
-        {again}"""
+        if {a}.__class__ not in static_classes:
+            {again}"""
 _PLAIN = """
-    if {a}.__class__ not in plain_classes:
-        {again}"""
+        if {a}.__class__ not in plain_classes:
+            {again}"""
+_SETTINGS = """
+    if {differs}:{checks}
+        try:
+            _known = self.table(({settings}))
+        except TypeError:
+            {again}"""
 _WHOLE = """
 def call(self, {parameters}, *_more, out=missing):
     if detours.count or _more or out is not missing:
@@ -75,10 +81,13 @@ def call(self, {parameters}, *_more, out=missing):
     _needs = 0{arguments}
     if _needs and not modes.grad:
         _needs = 0
+    _known = self.known{settings}
     try:
-        _call = self.cache[{key}]
-    except (KeyError, TypeError):
-        {again}
+        _call = _known[0][{specs}_needs]
+    except KeyError:
+        _call = self.learn(_known[0], ({specs}_needs), ({key}_needs))
+        if _call is None:
+            {again}
     if not _call.single:
         {several}
     _entry = _call.entry
@@ -164,12 +173,24 @@ def _tensor_text(a, i, again, shared, differentiable) -> str:
     return text.format(a=a, i=i, bit=1 << i, again=again, shared=shared)
 
 
+def _settings_text(names, kinds, checks, again) -> str:
+    """Settings are compared with those of the last call, by identity: mostly they are the same."""
+    if not checks:
+        return ""
+    operand = [kind in ("tensor", "operand") for kind in kinds]
+    differs = [f"{a} is not _known[{i + 1}]" for i, a in enumerate(names) if not operand[i]]
+    settings = "".join(["missing, " if o else f"{a}, " for a, o in zip(names, operand)])
+    return _SETTINGS.format(
+        differs=" or ".join(differs), checks=checks, settings=settings, again=again
+    )
+
+
 @lru_cache(256)
 def _code(kinds: tuple[str, ...], view: bool, differentiable: bool) -> Any:
     """The code of a call with arguments of these kinds."""
     names = [f"a{n}" for n in range(len(kinds))]
     again = _AGAIN.format(all="".join([f"{a}, " for a in names]))
-    arguments, key, edges, count = "", "", "", 0
+    arguments, checks, key, edges, count = "", "", "", "", 0
     for a, kind in zip(names, kinds):
         shared = again if view and a == "a0" else f"{a}._sync()"
         if kind in ("tensor", "operand"):
@@ -179,15 +200,17 @@ def _code(kinds: tuple[str, ...], view: bool, differentiable: bool) -> Any:
             key += f"_v{count}.spec, "
             edges += (_EDGE_OR_NONE if kind == "operand" else _EDGE).format(a=a)
             count += 1
+            arguments += text
         else:
             text = {"tuple": _TUPLE, "static": _STATIC, "plain": _PLAIN}[kind]
-            text = text.format(a=a, again=again)
+            checks += text.format(a=a, again=again)
             key += f"{a}, "
-        arguments += text
     values = ", ".join([f"_v{i}" for i in range(count)])
     tensors = "".join([_TENSORS.get(kind, "").format(a=a) for a, kind in zip(names, kinds)])
     whole = _WHOLE.format(
-        parameters=", ".join(names), again=again, arguments=arguments, key=f"{key}_needs",
+        parameters=", ".join(names), again=again, arguments=arguments, key=key,
+        specs="".join([f"_v{i}.spec, " for i in range(count)]),
+        settings=_settings_text(names, kinds, checks, again),
         several=again if view else f"return self.several(_call, [{values}], ({tensors}))",
         values=values, admit="".join([_ADMIT.format(i=i) for i in range(count)]),
         positions="".join([_POSITION.format(i=i) for i in range(count)]), edges=edges,

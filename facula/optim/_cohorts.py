@@ -87,14 +87,15 @@ class Plan:
     ) -> bool:
         """True while nothing that the plan was made from has changed."""
         members = self.group["params"]
-        return (
-            self.names == names
-            and len(self.members) == len(members)
-            and all(map(is_, self.members, members))
-            and self.missing == list(map(is_, grads, repeat(None)))
-            and self._has_states(optimizer.state)
-            and all(map(Cohort.is_intact, self.cohorts))
-        )
+        if (
+            self.names != names
+            or len(self.members) != len(members)
+            or not all(map(is_, self.members, members))
+            or self.missing != list(map(is_, grads, repeat(None)))
+            or not self._has_states(optimizer.state)
+        ):
+            return False
+        return all(not cohort.names or cohort.is_intact() for cohort in self.cohorts)
 
     def _has_states(self, state: Any) -> bool:
         """Whether the parameters in use still have the states they had.

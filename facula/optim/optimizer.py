@@ -144,7 +144,7 @@ class Optimizer:
         if set_to_none:
             for group in self.param_groups:
                 for p in group["params"]:
-                    p.grad = None
+                    p._grad = None  # what p.grad = None does, several times faster
             return
         grads = [p.grad for group in self.param_groups for p in group["params"]]
         dense = []

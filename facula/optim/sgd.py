@@ -86,7 +86,7 @@ class SGD(GroupwiseOptimizer):
     def _update(
         self, group: dict[str, Any], plan: Plan, cohort: Cohort, grads: list[Tensor]
     ) -> None:
-        momentum = group["momentum"]
+        momentum, lr = group["momentum"], group["lr"]
         uses_momentum = momentum != 0
         # the first buffer is the undampened gradient: zeros * momentum + 1 * g, the same program
         dampening = 0.0 if cohort.fresh else group["dampening"]
@@ -98,9 +98,9 @@ class SGD(GroupwiseOptimizer):
             (cohort.column("momentum_buffer"),) if uses_momentum else (),
             (),
             (
-                number(group["lr"]),
+                lr if lr.__class__ is float else number(lr),
                 self._decay(group, plan),
-                number(momentum),
+                momentum if momentum.__class__ is float else number(momentum),
                 number(1.0 - dampening),
             ),
             momentum=uses_momentum,

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
+_tuples: dict[tuple, tuple] = {}  # equal settings of layers are one object, quick to compare
+
 
 def _ntuple(n: int, name: str = "parse") -> Callable[[Any], tuple]:
     def parse(x: Any) -> tuple:
-        return tuple(x) if isinstance(x, Iterable) else tuple(repeat(x, n))
+        made = tuple(x) if isinstance(x, Iterable) else tuple(repeat(x, n))
+        if len(_tuples) < 1000 and all(type(size) is int for size in made):
+            return _tuples.setdefault(made, made)
+        return made
 
     parse.__name__ = name
     return parse

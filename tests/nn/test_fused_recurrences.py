@@ -73,6 +73,45 @@ def test_gradients(kind, options, dtype):
         _close(_everything(facula, kind, options, dtype), want, tolerance)
 
 
+def _packed(t, kind, options, dtype, lengths, second=False):
+    layer, x = _layer(t, kind, options, dtype)
+    rnn = t.nn.utils.rnn
+    x = x[:, :4].detach().requires_grad_(True)
+    packed = rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    first = _state(t, layer, x)
+    output, last = layer(packed, first)
+    padded, _ = rnn.pad_packed_sequence(output)
+    loss = (padded**2).sum()
+    for i, state in enumerate(_as_list(last)):
+        loss = loss + (i + 1) * (state**3).sum()
+    if second:
+        (g,) = t.autograd.grad(loss, x, create_graph=True)
+        loss = (g**2).sum()
+    loss.backward()
+    leaves = [x, *_as_list(first), *layer.parameters()]
+    return [output.data, *_as_list(last), *[leaf.grad for leaf in leaves]]
+
+
+PACKED = [("RNN", {"bidirectional": True}), ("LSTM", {"bidirectional": True, "num_layers": 2}),
+          ("GRU", {"bias": False}), ("LSTM", {"proj_size": 3})]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "options"), PACKED, ids=str)
+def test_packed_sequences(kind, options):
+    for lengths in ([7, 3, 5, 1], [2, 6, 6, 4]):
+        given = (kind, options, "float64", lengths)
+        want = _packed(torch, *given)
+        _close(_packed(facula, *given), want, 1e-8)
+        with compiling_at_once():
+            _close(_packed(facula, *given), want, 1e-8)
+
+
+@pytest.mark.parametrize(("kind", "options"), PACKED[1:3], ids=str)
+def test_second_derivatives_of_packed_sequences(kind, options):
+    given = (kind, options, "float64", [2, 7, 6, 4], True)
+    _close(_packed(facula, *given), _packed(torch, *given), 1e-8)
+
+
 def _parts(t, kind):
     """Only some results used, some operands without gradients, a program that ends in between."""
     layer, x = _layer(t, kind, {})

@@ -13,6 +13,9 @@ from facula.engines.native.contraction.indices import Index, maximum, minimum, t
 from facula.engines.native.contraction.plan import Plan, Summed, Tiled, vector_offsets
 from facula.engines.native.ir import Function, Value
 
+FAR = 2048  # bytes: neighbouring terms lie on pages of their own, or nearly
+AHEAD = 16  # steps after which what was asked for has come
+
 
 def places(axes: Sequence[Tiled]) -> list[tuple[int, int]]:
     """(offset in the operand, row of scratch) of each element of a tile."""
@@ -155,6 +158,8 @@ class Tile:
     def _step(self, at: Sequence[Value], columns, sums: Sequence[Value]) -> list[Value]:
         """One index of all summed axes: the sums with its products added."""
         f = self.f
+        if self._from_afar:
+            self._fetch_ahead(at[1], columns)
         stride = self._vector_stride
         vectors = [
             self._load_vector(f.at(at[1], o, self.plan.memory), n, stride) for o, _, n in columns
@@ -166,6 +171,21 @@ class Tile:
                 old = sums[i * len(vectors) + j]
                 found.append(self._added(one, vector, old))
         return found
+
+    @property
+    def _from_afar(self) -> bool:
+        """Whether a tile goes down the columns of a matrix once, and waits for memory all along."""
+        plan = self.plan
+        if not plan.summed or plan.vectors[-1].panel or len(self.rows) > 2:
+            return False
+        return abs(plan.summed[-1].vector) * ir.align_of(plan.memory) >= FAR
+
+    def _fetch_ahead(self, place: Value, columns) -> None:
+        """Ask for the vectors of a later step; the CPU does not foresee steps as far as that."""
+        f, plan = self.f, self.plan
+        ahead = AHEAD * plan.summed[-1].vector
+        for offset, *_ in columns:
+            f.prefetch(place, offset + ahead, plan.memory)
 
     def _load_scalar(self, place: Value) -> Value:
         return self.f.splat(self._ready(self.f.load(self.plan.memory, place)), self.plan.lanes)

@@ -87,10 +87,9 @@ class _Total(Running):
         self.cost = 40.0 if name == "logcumsumexp" else 1.2
 
     def begin(self, f: Function, lanes: int) -> None:
-        neutral: float | int = {"cumsum": -0.0, "cumprod": 1, "logcumsumexp": -math.inf}[self.name]
-        if not elements.is_float(self.own):
-            neutral = int(neutral)
-        self.carry = f.variable(ir.vector(types.compute(self.own), lanes), neutral)
+        neutral = {"cumsum": -0.0, "cumprod": 1.0, "logcumsumexp": -math.inf}[self.name]
+        start = neutral if elements.is_float(self.own) else int(neutral)
+        self.carry = f.variable(ir.vector(types.compute(self.own), lanes), start)
 
     def step(self, f: Function, number: Value, value: Value) -> Value:
         found = _STEPS[self.name](f, self.own, f.get(value.type, self.carry), value)
@@ -201,10 +200,10 @@ def _rows_kernel(name: str, running: Running, columns: Columns, lanes: int) -> K
             for i, value in enumerate(transposed(f, read)):
                 f.store(value, f.at(taken, i * lanes, types.compute(own)))
             count = f.intrinsic("smin", left, ir.constant("i64", lanes))
-            with f.loop(0, count) as i:
-                at, kind = f.mul(i, lanes), ir.vector(types.compute(own), lanes)
+            with f.loop(0, count) as number:
+                at, kind = f.mul(number, lanes), ir.vector(types.compute(own), lanes)
                 value = f.load(kind, f.at(taken, at, types.compute(own)))
-                found = running.step(f, f.add(first, i), value)
+                found = running.step(f, f.add(first, number), value)
                 f.store(found, f.at(made, at, types.compute(to)))
             kind = ir.vector(types.compute(to), lanes)
             done = [f.load(kind, f.at(made, i * lanes, types.compute(to))) for i in range(lanes)]

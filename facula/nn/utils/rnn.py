@@ -7,9 +7,13 @@ from collections import namedtuple
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from facula import operators as ops
 from facula import tensors
 from facula.base import dtypes
+from facula.nn.recurrence import packing
+from facula.operators.packed_rows import pack_rows, pad_rows
 from facula.tensors import Tensor
 
 _Fields = namedtuple(
@@ -144,14 +148,14 @@ def pack_padded_sequence(
     steps = input.transpose(0, 1) if batch_first else input
     _check_lengths(sizes, steps)
     batch_sizes = _running(sizes)
-    rows = [steps[t, :n] for t, n in enumerate(batch_sizes)]
-    packed = ops.cat(rows, 0)
+    packed = pack_rows(steps, packing(batch_sizes, False))
     return PackedSequence(packed, tensors.tensor(batch_sizes, dtype=dtypes.int64), order, None)
 
 
 def _running(sizes: list[int]) -> list[int]:
     """How many sequences are longer than 0, 1, 2, ... steps."""
-    return [sum(n > t for n in sizes) for t in range(max(sizes))]
+    steps = np.arange(max(sizes, default=0))[:, None]
+    return (np.asarray(sizes) > steps).sum(1).tolist()
 
 
 def _check_lengths(sizes: list[int], steps: Tensor) -> None:
@@ -197,20 +201,8 @@ def pad_packed_sequence(
                 f"{longest}"
             )
         longest = total_length
-    batch, rest = batch_sizes[0], tuple(sequence.data.shape[1:])
-    data = sequence.data
-    steps = []
-    for rows, running in zip(ops.split(data, batch_sizes, 0), batch_sizes):
-        if running < batch:
-            rows = ops.cat([rows, data.new_full((batch - running, *rest), padding_value)], 0)
-        steps.append(rows)
-    padded = ops.stack(steps, 0)
-    if longest > len(steps):
-        blank = data.new_full((longest - len(steps), batch, *rest), padding_value)
-        padded = ops.cat([padded, blank], 0)
-    lengths = tensors.tensor(
-        [sum(n > place for n in batch_sizes) for place in range(batch)], dtype=dtypes.int64
-    )
+    lengths, *places = packing(batch_sizes, False)
+    padded = pad_rows(sequence.data, padding_value, [lengths, *places], longest)
     padded = padded.transpose(0, 1) if batch_first else padded
     order = sequence.unsorted_indices
     if order is not None:

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-import numpy as np
-
 from facula.engines.protocol import BadIndex
 from facula.engines.registry import engine
 from facula.graph.composite import Composite
@@ -45,9 +43,7 @@ class Piece:
         reads = [i for i, node in enumerate(block.inputs) if node in used]
         self.reads = None if len(reads) == len(block.inputs) else reads
         self.given = [block.inputs[i] for i in reads]
-        self.interpreter: Any = engine("reference").compile(
-            [*self.given, *block.nodes], block.outputs
-        )
+        self.interpreter = _reference().compile([*self.given, *block.nodes], block.outputs)
         self.sightings = 0  # programs it was part of
         self.program = -1  # the last of them
         self.linked: Any = None  # what the native engine made of it
@@ -145,7 +141,9 @@ class Pieces:
     def run(self, buffers: Sequence[Any]) -> list[Any]:
         """Run what the outputs depend on."""
         given = dict(zip(self.inputs, buffers, strict=True))
-        with np.errstate(all="ignore"):
+        if self.linked and all(piece.native for piece in self.pieces):
+            return self._run_linked(given)
+        with _reference().series():
             return self._run_linked(given) if self.linked else self._interpret(given)
 
     def _run_linked(self, given: dict[int, Any]) -> list[Any]:
@@ -188,6 +186,10 @@ class Pieces:
             kept.append((piece, operands, first, dying))
         kept.reverse()
         return kept
+
+
+def _reference() -> Any:
+    return engine("reference")
 
 
 def _link(pieces: list[Piece], native: bool) -> None:

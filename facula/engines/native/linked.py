@@ -44,7 +44,7 @@ class Linked:
 
     def __init__(self, parts: Parts, interpreter: Any, plan: Plan | None):
         inputs, _, outputs = parts
-        self.interpreter = interpreter if plan is None else None
+        self.interpreter: Any = interpreter if plan is None else None
         self.reads, self.makes = len(inputs), len(outputs)
         sizes = np.array([_room(node.spec) if plan else 0 for node in outputs], np.int64)
         self.room = int(sizes.sum())

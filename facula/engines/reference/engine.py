@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from facula.base import dtypes
 from facula.engines.reference.bfloat16 import round_to_bfloat16
+from facula.engines.reference.blas import one_thread
 from facula.graph.node import INPUT, Node
 
 
@@ -38,7 +40,7 @@ class Interpreter:
             return self.compute(buffers)
 
     def compute(self, buffers: Sequence[Any]) -> list[Any]:
-        """As :meth:`run`, for a caller that has told NumPy to be silent."""
+        """As :meth:`run`, within :meth:`ReferenceEngine.series`."""
         values: list[Any] = [*buffers, *self.empty]
         for reference, params, arguments, target, dying, round16 in self.steps:
             result = reference(params, *[values[a] for a in arguments])
@@ -55,6 +57,12 @@ class ReferenceEngine:
 
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]) -> Interpreter:
         return Interpreter(nodes, outputs)
+
+    @contextlib.contextmanager
+    def series(self) -> Iterator[None]:
+        """Within it many small programs are computed: no warnings, and one thread."""
+        with np.errstate(all="ignore"), one_thread:
+            yield
 
     def use_threads(self, count: int) -> None:
         """NumPy decides for itself."""

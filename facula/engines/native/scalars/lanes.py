@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 
-from facula.engines.native import ir
+from facula.engines.native import ir, target
 
 _FLOATS = ("half", "bfloat", "float", "double")
 _INT_OF = {"half": "i16", "float": "i32", "double": "i64"}
@@ -214,6 +214,19 @@ def at_most(x: Lanes, limit) -> Lanes:
 def at_least(x: Lanes, limit) -> Lanes:
     """max(x, limit); a NaN stays."""
     return where(x.like(limit) > x, limit, x)
+
+
+def has_lookup(x: Lanes) -> bool:
+    """Whether :func:`lookup` takes one instruction for as many lanes as ``x`` has."""
+    return x.count == 16 and x.element in ("float", "i32") and target.has("avx512f")
+
+
+def lookup(place: Lanes, table: Sequence[float]) -> Lanes:
+    """Of 16 floats the one that the lowest four bits of each lane of ``place`` number."""
+    f, floats = place.f, ir.vector("float", 16)
+    items = ", ".join([str(ir.constant("float", x)) for x in table])
+    name = "llvm.x86.avx512.permvar.sf.512"
+    return Lanes(f, f.call(name, floats, ir.Value(floats, f"<{items}>"), place.value))
 
 
 def in_double(function: Callable[..., Lanes]) -> Callable[..., Lanes]:

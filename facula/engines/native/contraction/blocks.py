@@ -103,7 +103,9 @@ class Writer:
         f = self.f
         begin = times(f, index, axis.block)
         if axis.panel:
-            left = minimum(f, minus(f, axis.size, begin), axis.block)
+            left: Index = axis.block
+            if axis.size % axis.block:
+                left = minimum(f, minus(f, axis.size, begin), axis.block)
             return Span(axis, begin, begin, 0, left), times(f, index, axis.tiles * axis.panel)
         start = begin
         if axis.size % axis.block:

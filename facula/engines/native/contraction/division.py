@@ -12,6 +12,7 @@ from facula.engines.native.contraction.indices import ceiling
 from facula.engines.native.contraction.plan import Plan, Tiled
 
 ENOUGH = 8000  # cycles: a block of this much work makes its own bookkeeping negligible
+BUSY = 2500  # cycles: while so much is computed the results of the block before leave the core
 PANEL_BYTES = 384 << 10  # a panel this large stays in the second-level cache
 
 
@@ -62,7 +63,7 @@ def with_blocks(plan: Plan, cycles: float) -> Plan:
     )
     order = (*b, *v, *s)
     plan = replace(plan, order=order)
-    times = ENOUGH / max(1.0, cycles / max(1, plan.blocks))
+    times = BUSY / max(1.0, cycles / max(1, plan.blocks))
     if plan.direct:
         vectors, times = grown(plan.vectors, times, 1, plan.vectors[-1].size * 64)
         return replace(plan, vectors=vectors)

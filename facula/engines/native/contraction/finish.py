@@ -31,6 +31,9 @@ class Store:
     def key(self) -> str:
         return f"store {self.shape} {self.memory} {self.rounds}"
 
+    def begin(self, f: Function, pointers) -> None:
+        """Nothing need be computed beforehand."""
+
     def emit(self, f: Function, pointers, value: Value, coordinates, mask: Value | None) -> None:
         """Store one vector of results at its place in a C-contiguous array."""
         b, r, c = coordinates
@@ -105,6 +108,7 @@ class Finish:
     def __init__(self, f: Function, plan: Plan, epilogue, pointers, scratch: Value):
         self.f, self.plan, self.epilogue = f, plan, epilogue
         self.pointers, self.scratch = pointers, scratch
+        epilogue.begin(f, pointers)
 
     def block(self, coordinates: Sequence[Index], scalars, vectors) -> None:
         """``coordinates`` are those of the block's batch; spans tell the rest."""

@@ -20,14 +20,26 @@ class Epilogue:
         self.key = repr(program)
         self.extras = program.slots
         self.writes = tuple(range(loaded, program.slots))
+        self._begun: tuple[ir.Function | None, Scope | None] = (None, None)
+
+    def _evaluator(self, f: ir.Function, pointers, lanes: int) -> Evaluator:
+        return Evaluator(f, self.program.instructions, pointers[1:], 2, lanes)
+
+    def begin(self, f: ir.Function, pointers) -> None:
+        """Compute what is the same for all results; ``emit`` in the same function finds it."""
+        evaluator = self._evaluator(f, pointers, 1)
+        scope = Scope(None, frozenset())
+        evaluator.ready([store.value for store in self.program.stores], scope)
+        self._begun = f, scope
 
     def emit(self, f: ir.Function, pointers, value, coordinates, mask) -> None:
         """Compute and store everything for one vector of results."""
         program = self.program
         lanes = ir.lanes_of(value.type)
-        evaluator = Evaluator(f, program.instructions, pointers[1:], 2, lanes)
+        evaluator = self._evaluator(f, pointers, lanes)
         evaluator.counters = dict(enumerate(coordinates))
-        scope = Scope(None, frozenset((0, 1, 2)), mask)
+        function, uniform = self._begun
+        scope = Scope(uniform if function is f else None, frozenset((0, 1, 2)), mask)
         for i, instruction in enumerate(program.instructions):
             if instruction[0] == "anchor":
                 scope.values[i] = value

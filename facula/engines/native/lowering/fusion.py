@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facula.engines.native.lowering import whole
+from facula.engines.native.lowering.cuts import Cuts
 from facula.engines.native.lowering.expressions import HEAVY, MOVEMENT, scalar_constant
 from facula.engines.native.lowering.groups import Group, Refused, view_of
 from facula.graph.node import INPUT, Node
@@ -71,7 +72,12 @@ class Fusion:
                 wanted.update([self._operand(n) for n in node.inputs])
             elif node.primitive.name not in REDUCTIONS:
                 wanted.update(map(self.plain_base, whole.operands(node)))
-        return self._add_shared(wanted - self.outside)
+        wanted = self._add_shared(wanted - self.outside)
+        Cuts(self.nodes, self.outputs, self._is_given).settle(wanted)
+        return wanted
+
+    def _is_given(self, node: Node) -> bool:
+        return node in self.outside or node.primitive is INPUT
 
     def plain_base(self, node: Node) -> Node:
         """The node whose buffer serves as ``node``'s: reshapes leave elements where they are."""

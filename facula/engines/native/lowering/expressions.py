@@ -8,6 +8,7 @@ earlier instructions.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import frexp, isfinite
 
 import numpy as np
 
@@ -124,10 +125,24 @@ class Builder:
         operands = tuple(
             [self.value(n, index.broadcast_to_operand(n.spec.shape)) for n in node.inputs]
         )
+        if name == "div":
+            inverse = _exact_inverse(self.instructions[operands[1]])
+            if inverse is not None:
+                name, operands = "mul", (operands[0], self.emit(*inverse))
         return self.emit(
             "op", dtype.name, name, tuple(sorted(_static(node).items())), operands,
             tuple([n.spec.dtype.name for n in node.inputs]),
         )  # fmt: skip
+
+
+def _exact_inverse(divisor: tuple) -> tuple | None:
+    """1 / 2^k for a constant 2^k: multiplying by it gives what dividing does, far sooner."""
+    if divisor[0] != "const" or not dtypes.by_name(divisor[1]).is_floating_point:
+        return None
+    value = float(parse_constant(divisor[2]))
+    if not isfinite(value) or abs(frexp(value)[0]) != 0.5 or not 2**-14 <= abs(value) <= 2**14:
+        return None
+    return "const", divisor[1], repr(1 / value)
 
 
 def _static(node: Node) -> dict[str, str]:

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from math import prod
 
 from facula.base import dtypes
-from facula.engines.native import ir, scalars, target
+from facula.engines.native import ir, scalars
 from facula.engines.native.ir import Value
 from facula.engines.native.kernel import Kernel
+from facula.engines.native.lowering import short_rows
+from facula.engines.native.lowering.division import Division
 from facula.engines.native.lowering.expressions import HEAVY, parse_constant
 from facula.engines.native.lowering.forms import Form
 from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
 from facula.engines.native.lowering.reductions import Accumulator, part
 
-BLOCK = 8192  # elements that one unit of work covers, about
 UNROLL = 4  # accumulators of a reduction: additions wait for each other otherwise
 
 
@@ -48,56 +48,6 @@ def _weight(instruction: tuple) -> float:
     return 0.8
 
 
-class Division:
-    """How the loops are shared out: which dimension is the lane, and the units of work."""
-
-    def __init__(self, program: LoopProgram):
-        sizes, outer = program.sizes, program.outer
-        self.lanes = _lanes(program)
-        self.inner_lane = outer < len(sizes) and _rows_lie_along_memory(program)
-        if self.inner_lane:
-            self.lane: int | None = len(sizes) - 1
-            self.block, self.blocks = 1, 1
-            self.rows = program.rows
-        else:
-            self.lane = outer - 1 if outer else None
-            last = sizes[outer - 1] if outer else 1
-            self.block = -(-max(self.lanes, BLOCK // program.row) // self.lanes) * self.lanes
-            self.blocks = -(-last // self.block)
-            self.rows = prod(sizes[: max(0, outer - 1)])
-        self.units = self.rows * self.blocks
-        width = program.row if self.inner_lane else min(self.block, program.rows) * program.row
-        self.per_chunk = max(1, BLOCK // max(1, width))
-        self.chunks = max(1, -(-self.units // self.per_chunk))
-
-
-def _lanes(program: LoopProgram) -> int:
-    names = [i[1] for i in program.instructions if i[0] == "load"]
-    names += [s.dtype for s in program.stores]
-    widest = max([dtypes.by_name(n).itemsize for n in names], default=4)
-    return target.lanes("double" if widest == 8 else "float")
-
-
-def _rows_lie_along_memory(program: LoopProgram) -> bool:
-    """Whether the vector runs along the last inner dimension rather than the last outer one."""
-    lane = len(program.sizes) - 1
-    if program.outer == 0:
-        return True
-    for store in program.stores:
-        if store.full:
-            return store.place.coefficient(lane) == 1
-    inner = range(program.outer, len(program.sizes))
-    along_inner = along_outer = 0
-    for instruction in program.instructions:
-        # What is read once a row does not matter beside what is read for each element.
-        if instruction[0] == "load" and any(instruction[-1].involves(d) for d in inner):
-            along_inner += instruction[-1].coefficient(lane) == 1
-            along_outer += instruction[-1].coefficient(program.outer - 1) == 1
-    if along_inner == along_outer:
-        return program.sizes[lane] >= program.sizes[program.outer - 1]
-    return along_inner > along_outer
-
-
 class Scope:
     """Values that exist at a place of the code, and the loop dimensions known there."""
 
@@ -108,6 +58,10 @@ class Scope:
         self.mask: Value | None = mask
         if mask is None and parent is not None:
             self.mask = parent.mask
+
+    def inside(self, dims: frozenset[int], mask: Value | None) -> Scope:
+        """A scope within this one."""
+        return Scope(self, dims, mask)
 
     def find(self, instruction: int) -> Value | None:
         scope: Scope | None = self
@@ -287,7 +241,7 @@ class Writer:
                 self.e.dims[i] = self.e._dims_of(instruction)
         self._assign_stages()
         uniform = Scope(None, frozenset())
-        self.e.ready(self._roots(), uniform)
+        self.e.ready(self.roots(), uniform)
         first = f.mul(begin, division.per_chunk)
         last = f.mul(end, division.per_chunk)
         last = f.select(f.compare("icmp slt", last, division.units), last, division.units)
@@ -296,14 +250,14 @@ class Writer:
         f.ret()
         return f
 
-    def _roots(self) -> list[int]:
+    def roots(self) -> list[int]:
         return [s.value for s in self.program.stores]
 
     def _assign_stages(self) -> None:
         """Reductions and full stores by the number of reductions that must come before."""
         depth = [0] * len(self.program.instructions)
         self.reductions: dict[int, list[int]] = {}
-        for i in live(self.program.instructions, self._roots()):
+        for i in live(self.program.instructions, self.roots()):
             instruction = self.program.instructions[i]
             depth[i] = max([depth[o] for o in operands(instruction)], default=0)
             if instruction[0] == "reduce":
@@ -313,27 +267,42 @@ class Writer:
         for store in self.program.stores:
             if store.full:
                 self.full.setdefault(depth[store.value], []).append(store)
+        self.stages = max([*self.reductions, *self.full], default=-1) + 1
 
     def _unit(self, unit: Value, uniform: Scope) -> None:
-        f, division, sizes = self.f, self.division, self.program.sizes
-        outer = self.program.outer if division.inner_lane else max(0, self.program.outer - 1)
+        f, division = self.f, self.division
+        if division.short:
+            first = f.mul(unit, division.group)
+            rows = []
+            for i in range(division.group):
+                rows.append(short_rows.Row(self, self._place(f.add(first, i), uniform)))
+            short_rows.emit(self, rows)
+            return
         row, block = unit, None
         if division.blocks > 1:
             row = f.op("udiv", unit, division.blocks)
             block = f.op("sub", unit, f.mul(row, division.blocks))
-        for d in reversed(range(outer)):
+        scope = self._place(row, uniform)
+        if division.inner_lane or division.lane is None:
+            self._row(scope)
+        else:
+            self._along_lane(scope, block)
+
+    def _place(self, row: Value, uniform: Scope) -> Scope:
+        """Make a row the present one: its place along the outer dimensions, what depends on it."""
+        f, sizes = self.f, self.program.sizes
+        outer = self.program.outer - (not self.division.inner_lane)
+        self.e.counters = {}
+        for d in reversed(range(max(0, outer))):
             if d == 0:
                 self.e.counters[d] = row
                 break
             above = f.op("udiv", row, sizes[d])
             self.e.counters[d] = f.op("sub", row, f.mul(above, sizes[d]))
             row = above
-        scope = Scope(uniform, frozenset(range(outer)))
-        self.e.ready(self._roots(), scope)
-        if division.inner_lane or division.lane is None:
-            self._row(scope)
-        else:
-            self._along_lane(scope, block)
+        scope = Scope(uniform, frozenset(range(max(0, outer))))
+        self.e.ready(self.roots(), scope)
+        return scope
 
     def _along_lane(self, scope: Scope, block: Value | None) -> None:
         """Vectors along the last outer dimension: full ones, then one that is masked."""
@@ -365,12 +334,12 @@ class Writer:
             return
         self.e.counters[lane] = full
         if isinstance(full, int):
-            body(Scope(scope, dims, self._tail(full, size)))
+            body(Scope(scope, dims, self.tail(full, size)))
             return
         with f.when(f.compare("icmp slt", full, stop)):
-            body(Scope(scope, dims, self._tail(full, size)))
+            body(Scope(scope, dims, self.tail(full, size)))
 
-    def _tail(self, at: Value | int, size: int) -> Value | None:
+    def tail(self, at: Value | int, size: int) -> Value | None:
         if self.division.lanes == 1:
             return None
         lanes = self.division.lanes
@@ -382,8 +351,7 @@ class Writer:
     def _row(self, scope: Scope) -> None:
         """One row, or a vector of rows: stages of reductions, then what is stored once a row."""
         if self.program.outer < len(self.program.sizes):
-            stages = max([*self.reductions, *self.full], default=-1) + 1
-            for stage in range(stages):
+            for stage in range(self.stages):
                 self._stage(self.reductions.get(stage, []), self.full.get(stage, []), scope)
         everywhere = self.program.outer == len(self.program.sizes)
         self.e.store_all([s for s in self.program.stores if everywhere or not s.full], scope)
@@ -397,7 +365,7 @@ class Writer:
         self._inner(self.program.outer, accumulators, stores, scope)
         for accumulator in accumulators:
             scope.values[accumulator.number] = accumulator.finish()
-        self.e.ready(self._roots(), scope)
+        self.e.ready(self.roots(), scope)
 
     def _inner(self, dim: int, accumulators, stores, scope: Scope) -> None:
         """Nested loops over the inner dimensions from ``dim`` on."""
@@ -466,4 +434,4 @@ class Writer:
                 body(Scope(scope, dims), 0)
         if full < size:
             self.e.counters[dim] = full
-            body(Scope(scope, dims, self._tail(full, size)), 0)
+            body(Scope(scope, dims, self.tail(full, size)), 0)

@@ -39,8 +39,8 @@ def part(rounds: int) -> int:
     return found
 
 
-class Accumulator:
-    """One reduction of a loop; ``UNROLL`` partial results, combined in a fixed order."""
+class Reduction:
+    """One reduction of a loop: its operand's value at a place, and how two are combined."""
 
     def __init__(self, writer, number: int):
         instruction = writer.program.instructions[number]
@@ -55,45 +55,26 @@ class Accumulator:
         self.vector = division.inner_lane or outer_vector
         lanes = division.lanes if self.vector else 1
         self.type = ir.vector(scalars.compute(self.kept), lanes)
-        start = ir.constant(self.type, neutral(self.kind, self.dtype))
-        size = writer.program.sizes[-1]
-        step = (division.lanes if division.inner_lane else 1) * writer.unroll
-        count = writer.unroll if size >= step else 1
-        self.slots = [self.f.variable(self.type, start) for _ in range(count)]
-        self.totals: list[Value] = []
-        nested = len(writer.program.sizes) - writer.program.outer > 1
-        long = size // step >= (_SHORTEST if nested else LONGEST)
-        if long and self.kind == "sum" and self.kept.category == FLOAT:
-            self.totals = [self.f.variable(self.type, start) for _ in range(count)]
 
-    def _combine(self, a: Value, b: Value) -> Value:
-        types = [self.kept, self.kept]
-        return scalars.emit(self.f, _COMBINE[self.kind], {}, [a, b], types, self.kept)
-
-    def take(self, scope, which: int) -> None:
-        """Combine the operand's value at the present place into partial result ``which``."""
+    def value(self, scope) -> Value:
+        """The operand at the present place; lanes beyond the row change nothing."""
         value = self.writer.e.value(self.operand, scope)
         value = self.f.splat(value, ir.lanes_of(self.type))
         if scope.mask is not None and self.writer.division.inner_lane:
-            value = self.f.select(
-                scope.mask, value, ir.constant(self.type, neutral(self.kind, self.dtype))
-            )
-        slot = self.slots[which]
-        self.f.set(slot, self._combine(self.f.get(self.type, slot), value))
+            neutral_ = ir.constant(self.type, neutral(self.kind, self.dtype))
+            value = self.f.select(scope.mask, value, neutral_)
+        return value
 
-    def carry(self) -> None:
-        """Add the partial sums to the totals and begin new ones."""
-        for total, slot in zip(self.totals, self.slots, strict=False):
-            sum_ = self._combine(self.f.get(self.type, total), self.f.get(self.type, slot))
-            self.f.set(total, sum_)
-            self.f.set(slot, ir.constant(self.type, neutral(self.kind, self.dtype)))
+    def combine(self, a: Value, b: Value) -> Value:
+        types = [self.kept, self.kept]
+        return scalars.emit(self.f, _COMBINE[self.kind], {}, [a, b], types, self.kept)
 
-    def finish(self) -> Value:
-        """The result: the partial ones together, and the lanes of a row."""
-        self.carry()
-        values = [self.f.get(self.type, slot) for slot in self.totals or self.slots]
+    def together(self, values: list[Value]) -> Value:
+        """The result from partial ones: in pairs, then the lanes of a row."""
         while len(values) > 1:
-            values = [self._combine(a, b) for a, b in zip(values[::2], values[1::2], strict=True)]
+            pairs = zip(values[::2], values[1::2], strict=False)
+            odd = values[-1:] if len(values) % 2 else []
+            values = [self.combine(a, b) for a, b in pairs] + odd
         (value,) = values
         if self.writer.division.inner_lane:
             value = self._across(value)
@@ -108,5 +89,40 @@ class Accumulator:
             lanes //= 2
             low = self.f.shuffle(value, None, list(range(lanes)))
             high = self.f.shuffle(value, None, list(range(lanes, 2 * lanes)))
-            value = self._combine(low, high)
+            value = self.combine(low, high)
         return self.f.extract(value, 0)
+
+
+class Accumulator(Reduction):
+    """A reduction in a loop; ``UNROLL`` partial results, combined in a fixed order."""
+
+    def __init__(self, writer, number: int):
+        super().__init__(writer, number)
+        division = writer.division
+        start = ir.constant(self.type, neutral(self.kind, self.dtype))
+        size = writer.program.sizes[-1]
+        step = (division.lanes if division.inner_lane else 1) * writer.unroll
+        count = writer.unroll if size >= step else 1
+        self.slots = [self.f.variable(self.type, start) for _ in range(count)]
+        self.totals: list[Value] = []
+        nested = len(writer.program.sizes) - writer.program.outer > 1
+        long = size // step >= (_SHORTEST if nested else LONGEST)
+        if long and self.kind == "sum" and self.kept.category == FLOAT:
+            self.totals = [self.f.variable(self.type, start) for _ in range(count)]
+
+    def take(self, scope, which: int) -> None:
+        """Combine the operand's value at the present place into partial result ``which``."""
+        value, slot = self.value(scope), self.slots[which]
+        self.f.set(slot, self.combine(self.f.get(self.type, slot), value))
+
+    def carry(self) -> None:
+        """Add the partial sums to the totals and begin new ones."""
+        for total, slot in zip(self.totals, self.slots, strict=False):
+            sum_ = self.combine(self.f.get(self.type, total), self.f.get(self.type, slot))
+            self.f.set(total, sum_)
+            self.f.set(slot, ir.constant(self.type, neutral(self.kind, self.dtype)))
+
+    def finish(self) -> Value:
+        """The result: the partial ones together, and the lanes of a row."""
+        self.carry()
+        return self.together([self.f.get(self.type, slot) for slot in self.totals or self.slots])

@@ -23,8 +23,8 @@ from facula.graph.passes import live_nodes
 from facula.graph.primitive import Primitive
 from facula.graph.primitives.indexing import index, index_put, scatter
 from facula.graph.primitives.movement import reshape, window, window_update
-from facula.graph.primitives.reduction import argsort
-from facula.graph.primitives.window import window_argmax
+from facula.graph.primitives.reduction import argsort, maximum
+from facula.graph.primitives.window import window_argmax, window_max
 
 
 def _max_pool_grad_reference(params, x, g):
@@ -48,7 +48,7 @@ MAX_POOL_GRAD = Primitive(
 
 
 # Nothing is rewritten without one of these.
-_STARTING = (scatter, window, window_update, index, index_put, argsort)
+_STARTING = (scatter, window, window_update, index, index_put, argsort, window_max)
 
 
 def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
@@ -85,7 +85,24 @@ def _one_node(node: Node) -> list[Node] | None:
         or _masked_by_relu(node)
         or indexed_in_place(node)
         or first_of_order(node)
+        or _whole_maximum(node)
     )
+
+
+def _whole_maximum(node: Node) -> list[Node] | None:
+    """The nodes that replace ``window_max`` with one window for each plane."""
+    if node.primitive is not window_max:
+        return None
+    x, params = node.inputs[0], node.params
+    rank = len(params["out"])
+    sizes = x.spec.shape[x.spec.ndim - rank :]
+    if tuple(params["kernel"]) != sizes or any(map(any, params["padding"])) or 0 in sizes:
+        return None
+    if any(n != 1 for n in params["out"]):
+        return None
+    axes = {"axes": tuple(range(x.spec.ndim - rank, x.spec.ndim))}
+    found = Node(maximum, (x,), axes, maximum.infer([x.spec], axes))
+    return [found, Node(reshape, (found,), {"shape": node.spec.shape}, node.spec)]
 
 
 def _max_pool_grad(node: Node) -> list[Node] | None:

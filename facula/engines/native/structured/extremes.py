@@ -12,9 +12,10 @@ from facula.engines.native.structured import common, elements
 from facula.engines.native.structured.scans import Columns
 
 
-def place_of_extreme(name: str):
-    """The maker of the kernel of ``argmax`` or ``argmin``."""
-    order = "gt" if name == "argmax" else "lt"
+def place_of_extreme(name: str, last_nan: bool = False):
+    """The maker of the kernel of ``argmax`` or ``argmin``; ``last_nan``: the last NaN counts."""
+    order = ("gt" if name == "argmax" else "lt") + ("+" if last_nan else "")
+    name += "_last_nan" if last_nan else ""
 
     def make(params, x) -> Kernel | None:
         if not x.ndim or not 0 < x.shape[params["axis"]] < 1 << 31:
@@ -32,12 +33,12 @@ def place_of_extreme(name: str):
 
 
 def _better(f: Function, own: dtype, order: str, value: Value, best: Value) -> Value:
-    """Whether a later element replaces the best so far."""
-    wins = elements.compare(f, own, order, value, best)
+    """Whether a later element replaces the best so far; orders with + take the last NaN."""
+    wins = elements.compare(f, own, order[:2], value, best)
     if not elements.is_float(own):
         return wins
     wins = f.op("or", wins, elements.is_nan(f, value))
-    return f.op("and", wins, f.compare("fcmp ord", best, best))
+    return wins if order[2:] else f.op("and", wins, f.compare("fcmp ord", best, best))
 
 
 class _Running:
@@ -144,14 +145,15 @@ def _across(f: Function, own: dtype, order: str, best: Value, places: Value) -> 
         lanes //= 2
         a, b = _halves(f, best, lanes)
         at_a, at_b = _halves(f, places, lanes)
-        take = _better(f, own, order, b, a)
+        take = _better(f, own, order[:2], b, a)
+        first = f.compare("icmp slt", at_b, at_a)
         if elements.is_float(own):
-            equal = f.compare("fcmp oeq", a, b)
+            earlier = f.op("and", f.compare("fcmp oeq", a, b), first)
             lost = f.op("and", elements.is_nan(f, a), elements.is_nan(f, b))
-            equal = f.op("or", equal, lost)
+            here = f.op("xor", first, True) if order[2:] else first
+            earlier = f.op("or", earlier, f.op("and", lost, here))
         else:
-            equal = f.compare("icmp eq", a, b)
-        earlier = f.op("and", equal, f.compare("icmp slt", at_b, at_a))
+            earlier = f.op("and", f.compare("icmp eq", a, b), first)
         take = f.op("or", take, earlier)
         best, places = f.select(take, b, a), f.select(take, at_b, at_a)
     return places

@@ -56,6 +56,10 @@ class Geometry:
         reach = (self.kernel[axis] - 1) * self.dilation[axis]
         return self.low[axis] == 0 and last + reach < self.sizes[axis]
 
+    def whole(self) -> bool:
+        """Whether there is one window, which is all of the input."""
+        return prod(self.out) == 1 and self.kernel == self.sizes and not any(self.low)
+
     def apart(self) -> bool:
         """Whether windows do not overlap and their elements are neighbours."""
         reach = zip(self.kernel, self.stride, self.dilation, strict=True)

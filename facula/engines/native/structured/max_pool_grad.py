@@ -13,7 +13,7 @@ from facula.base import dtypes
 from facula.base.dtypes import dtype
 from facula.engines.native import ir
 from facula.engines.native.ir import Function, Value
-from facula.engines.native.kernel import Kernel
+from facula.engines.native.kernel import Kernel, Lowered, Piece, given, result, temporary
 from facula.engines.native.scalars import types
 from facula.engines.native.structured import common, elements
 from facula.engines.native.structured.geometry import (
@@ -30,15 +30,26 @@ from facula.engines.native.structured.windows import (
     argmax_vector,
     better,
     first_inside,
+    place_in_plane,
     store_interleaved,
 )  # fmt: skip
 
 
-def max_pool_grad(params, x, relu: bool) -> Kernel | None:
-    """Operands x, g and the result, which is like x; ``relu``: 0 where x is not positive."""
+def max_pool_grad(params, x, relu: bool) -> Lowered | None:
+    """Operands x and g; the result is like x. ``relu``: 0 where x is not positive."""
     g, own = geometry(params, x.shape), x.dtype
     if g.plane >= 1 << 31 or not elements.is_float(own):
         return None
+    place = place_in_plane(g, own) if g.whole() else None
+    if place is not None:
+        put = _plane_kernel(g, own, relu)
+        find = Piece(place, (given(0), temporary(0)), (1,))
+        write = Piece(put, (given(0), given(1), temporary(0), result()), (3,))
+        return Lowered([find, write], [8 * g.lead])
+    return Lowered([Piece(_kernel(g, own, relu), (given(0), given(1), result()), (2,))])
+
+
+def _kernel(g: Geometry, own: dtype, relu: bool) -> Kernel:
     element = types.compute(own)
     if g.apart() and len(g.positions) <= UNROLLED and g.stride[-1] <= SHUFFLED:
         make, width = _plane_apart, _groups(g)
@@ -55,6 +66,25 @@ def max_pool_grad(params, x, relu: bool) -> Kernel | None:
         unit_ns += prod(g.out) * 1.0
     key = (own.name, g, lanes, relu)
     return common.kernel("max_pool_grad", key, 3, g.lead, unit_ns, body)
+
+
+def _plane_kernel(g: Geometry, own: dtype, relu: bool) -> Kernel:
+    """One window for each plane: its maximum gets all of g. Operands x, g, places, the result."""
+    storage = types.storage(own)
+
+    def body(f: Function, pointers, unit) -> None:
+        first = f.mul(unit, g.plane)
+        to = f.at(pointers[3], first, storage)
+        common.copy_run(f, common.raw(own), g.plane, None, to)
+        at = f.load("i64", f.at(pointers[2], unit, "i64"))
+        share = f.load(storage, f.at(pointers[1], unit, storage))
+        if relu:
+            seen = types.load(f, own, f.at(pointers[0], f.add(first, at), storage), 1)
+            share = f.select(f.compare("fcmp ole", seen, 0), ir.constant(storage, 0), share)
+        f.store(share, f.at(to, at, storage))
+
+    unit_ns = 3.0 + g.plane * own.numpy.itemsize / 30
+    return common.kernel("max_plane_grad", (own.name, g, relu), 4, g.lead, unit_ns, body)
 
 
 # Windows that lie apart ---------------------------------------------------------------------------

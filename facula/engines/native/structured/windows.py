@@ -14,6 +14,7 @@ from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.scalars import types
 from facula.engines.native.structured import common, elements
+from facula.engines.native.structured.extremes import place_of_extreme
 from facula.engines.native.structured.geometry import (
     SHUFFLED,
     UNROLLED,
@@ -24,6 +25,7 @@ from facula.engines.native.structured.geometry import (
     vectors,
     within,
 )  # fmt: skip
+from facula.graph.spec import spec
 
 Place = Sequence[Operand]
 Visit = Callable[[Value, Place, Operand], None]
@@ -215,10 +217,17 @@ def argmax_vector(windows: Windows) -> Value:
     return f.get(start.type, index)
 
 
+def place_in_plane(g: Geometry, own: dtype) -> Kernel | None:
+    """Of the maximum of a window that is the whole plane."""
+    return place_of_extreme("argmax", last_nan=True)({"axis": 1}, spec((g.lead, g.plane), own))
+
+
 def window_argmax(params, x) -> Kernel | None:
     g, own = geometry(params, x.shape), x.dtype
     if g.plane >= 1 << 31:
         return None
+    if g.whole():
+        return place_in_plane(g, own)
     element = types.compute(own)
     lanes = common.fewest_lanes(element, g.out[-1])
 

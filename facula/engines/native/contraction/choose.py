@@ -171,8 +171,9 @@ class Chooser:
         apart = abs(vectors.stride(self.problem.summed[-1])) * bytes_ if self.problem.summed else 0
         held = self.sum_size * count * self.lanes * bytes_
         if apart >= 256 and held > target.l1() // 4:
-            load += 10 if apart % 1024 == 0 else 2
-        return load
+            return load + (10 if apart % 1024 == 0 else 2)
+        crowded = apart >= 64 and self.sum_size * gcd(apart, WAY) > 8 * WAY
+        return load + 10 if crowded else load
 
     def _fetch_cycles(self, scalars: Side, rows: Sequence[int]) -> float:
         """Loading a scalar: dear if the tile's lie in so few cache sets that they evict others."""

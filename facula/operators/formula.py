@@ -9,7 +9,6 @@ comparing what it is given with what it was given before, which is cheaper than 
 from __future__ import annotations
 
 import functools
-from operator import attrgetter
 from typing import Any
 
 from facula.autograd.handle import TensorBase, wrap
@@ -20,8 +19,6 @@ from facula.operators.lookup import float_value
 from facula.operators.operator import traced
 from facula.runtime.recorder import Entry, recorder, scalar
 from facula.runtime.value import Value
-
-_spec_of = attrgetter("spec")
 
 
 class _Recorded:
@@ -107,12 +104,15 @@ class Update:
     returns the values of all tensors in the result, in order, as one list.
     """
 
-    __slots__ = ("_entry", "_epoch", "_find", "_formula", "_lengths", "_specs", "_structure")
+    __slots__ = (
+        "_entry", "_epoch", "_find", "_formula", "_lengths", "_numbers", "_specs", "_structure"
+    )  # fmt: skip
 
     def __init__(self, formula):
         self._formula = formula
         self._find = formula.find
         self._lengths: list = []
+        self._numbers: list[Value] = []  # the last ones: most are the same in every step
         self._specs: list = []
         self._structure: dict = {}
         self._entry: Any = None
@@ -132,13 +132,8 @@ class Update:
                     if alias.seen != storage.version or storage.array is not None:
                         item._sync()
                 values.append(item._value)
-        for number in numbers:
-            if number.__class__ is float:
-                values.append(float_value(number))
-            else:
-                number._sync()
-                values.append(number._value)
-        specs = [*map(_spec_of, values)]
+        values += self._values_of(numbers)
+        specs = [value.spec for value in values]
         lengths = [*map(len, lists)]
         if (
             specs != self._specs
@@ -150,6 +145,20 @@ class Update:
             self._entry, self._specs, self._lengths = known.entry, specs, lengths
             self._structure, self._epoch = structure, forgotten[0]
         return recorder.record(self._entry, values)
+
+    def _values_of(self, numbers) -> list[Value]:
+        """Numbers as inputs; those that are the very objects of the last call have values yet."""
+        before, found = self._numbers, []
+        for i, number in enumerate(numbers):
+            if number.__class__ is not float:
+                number._sync()
+                found.append(number._value)
+            elif i < len(before) and before[i].buffer is number:
+                found.append(before[i])
+            else:
+                found.append(float_value(number))
+        self._numbers = found
+        return found
 
 
 def formula(function):

@@ -87,15 +87,14 @@ class Plan:
     ) -> bool:
         """True while nothing that the plan was made from has changed."""
         members = self.group["params"]
-        if (
-            self.names != names
-            or len(self.members) != len(members)
-            or not all(map(is_, self.members, members))
-            or self.missing != list(map(is_, grads, repeat(None)))
-            or not self._has_states(optimizer.state)
-        ):
+        if self.names != names or len(self.members) != len(members):
             return False
-        return all(not cohort.names or cohort.is_intact() for cohort in self.cohorts)
+        for member, before, grad, missing in zip(members, self.members, grads, self.missing):
+            if member is not before or (grad is None) is not missing:
+                return False
+        if not self._has_states(optimizer.state):
+            return False
+        return not optimizer._shared or all(map(Cohort.is_intact, self.cohorts))
 
     def _has_states(self, state: Any) -> bool:
         """Whether the parameters in use still have the states they had.
@@ -103,8 +102,12 @@ class Plan:
         Most optimizers have one group: then the entries come in the plan's order, and comparing
         those is cheaper than asking for each parameter.
         """
-        if len(state) == len(self.used) and all(map(is_, self.used, state)):
-            return all(map(is_, self.states, state.values()))
+        if len(state) == len(self.used):
+            for (param, entry), before, kept in zip(state.items(), self.used, self.states):
+                if param is not before or entry is not kept:
+                    break
+            else:
+                return True
         return all(map(is_, self.states, map(state.get, self.used)))
 
 

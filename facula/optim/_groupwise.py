@@ -14,7 +14,7 @@ from facula.optim.optimizer import Optimizer
 from facula.runtime.recorder import recorder
 from facula.tensors import Tensor, assign_values
 
-_is_sparse, _grad_of = attrgetter("is_sparse"), attrgetter("_grad")
+_is_sparse = attrgetter("is_sparse")
 _TENSORS = {Tensor}  # most gradients have this very class, and are not sparse
 
 
@@ -98,7 +98,7 @@ class GroupwiseOptimizer(Optimizer):
         """Update all parameters that have a gradient; returns the closure's loss, if any."""
         loss = evaluate(closure)
         for group in self.param_groups:
-            grads = [*map(_grad_of, group["params"])]
+            grads = [p._grad for p in group["params"]]
             plan = self._plan(group, grads)
             for cohort in plan.cohorts:
                 index = cohort.index
@@ -150,7 +150,7 @@ class GroupwiseOptimizer(Optimizer):
             numbers = recorder.capture.note_numbers(
                 self, group, cohort, values, numbers, structure, differentiable
             )
-        targets = list(params)
+        targets = [*params]
         for old in lists:
             targets += old
         if differentiable:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from facula.nn.modules import hooks as _hooks
 from facula.nn.modules.conversion import ConversionMixin
+from facula.nn.modules.held import HeldModule, HeldParameter, let_find
 from facula.nn.modules.hooks import HookDict, call_with_hooks, hooks_seen
 from facula.nn.modules.hooks import (
     register_module_backward_hook as register_module_backward_hook,
@@ -146,6 +147,8 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
             self._forget(name, own, own["_buffers"], own["_modules"])
             self._non_persistent_buffers_set.discard(name)
             self.register_parameter(name, value)
+            if name not in type(self).__dict__:
+                let_find(HeldParameter, type(self), name, Module.__getattr__)
         elif isinstance(value, Module):
             if "_modules" not in own:
                 raise AttributeError("cannot assign module before Module.__init__() call")
@@ -154,6 +157,8 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
             own["_modules"][name] = _hooks.run_registration_hooks(
                 _hooks.global_module_hooks, self, name, value
             )
+            if name not in type(self).__dict__:
+                let_find(HeldModule, type(self), name, Module.__getattr__)
         elif "_parameters" not in own:
             object.__setattr__(self, name, value)
         elif name in own["_parameters"]:

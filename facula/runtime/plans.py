@@ -60,10 +60,10 @@ class Plan:
 
     def run(self, buffers: list[Any]) -> list[Any]:
         self.sightings += 1
-        if self.executable is None or tiers.should_recompile(self.engine, self.sightings):
+        if self.executable is None:
             self.compile()
         executable = self.executable
-        if self.sightings == 1 and tiers.should_recompile(self.engine, 2):
+        if tiers.is_for_now(self.engine):
             self.executable = None  # most programs that are interpreted never come again
         return executable.run(buffers)
 
@@ -82,7 +82,7 @@ class Plan:
 
     def compile(self) -> None:
         """Choose an engine by how often the program has been seen, and compile for it."""
-        if tiers.may_be_last(self.sightings):
+        if tiers.may_be_last(self.sightings, self.engine):
             key, live, specs, calls, lines = self._recorded
             pieces = Pieces(key, calls, live, specs, lines)
             if pieces.work() <= tiers.LARGE:

@@ -19,6 +19,7 @@ from facula.graph.node import Node
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
 OFTEN = 8  # programs that were seen once and share a block, before the block is compiled by itself
+ENOUGH = 8  # sightings of a program of such blocks from which it is compiled as a whole
 BLOCKS = "block-by-block"  # how such a program is run; not an engine of its own
 _REFERENCE, _NATIVE = "reference", "native"
 
@@ -52,11 +53,15 @@ def engine_for(nodes: Sequence[Node], sightings: int) -> Engine:
     return engine(_choose(nodes, sightings))
 
 
-def may_be_last(sightings: int) -> bool:
-    """Whether a program may never come again: then the less is made of it the better."""
-    if sightings > 1 or flags.engine or flags.compare or _state.at_once:
+def may_be_last(sightings: int, used: str) -> bool:
+    """Whether a program may not come again: then the less is made of it the better.
+
+    ``used`` is what ran it before. One that was made of blocks seen often is one of many; most of
+    them come again rarely, if at all, as a text of the same length does in the next epoch.
+    """
+    if flags.engine or flags.compare or _state.at_once:
         return False
-    return _best() == _NATIVE
+    return (sightings == 1 or (used == BLOCKS and sightings < ENOUGH)) and _best() == _NATIVE
 
 
 def compiler() -> Any:
@@ -64,9 +69,9 @@ def compiler() -> Any:
     return engine(_NATIVE)
 
 
-def should_recompile(used: str, sightings: int) -> bool:
-    """Whether a program that engine ``used`` has run before deserves a better one now."""
-    return sightings == 2 and used in (_REFERENCE, BLOCKS) and _best() == _NATIVE
+def is_for_now(used: str) -> bool:
+    """Whether a program that engine ``used`` has run deserves a better one when it comes again."""
+    return used in (_REFERENCE, BLOCKS) and _best() == _NATIVE
 
 
 def _choose(nodes: Sequence[Node], sightings: int) -> str:

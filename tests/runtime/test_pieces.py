@@ -161,3 +161,22 @@ def test_programs_seen_once_make_room_for_others(monkeypatch):
     assert plans.count() < 100
     assert kept in plans.known()
     assert often() == 12.0 and kept.engine == "native"
+
+
+def test_one_of_many_programs_is_compiled_as_a_whole_when_it_came_often(monkeypatch):
+    monkeypatch.setattr(tiers, "ENOUGH", 4)
+    x = torch.tensor([1.0, -2.0])
+
+    def program(n):
+        y = x
+        for _ in range(n):
+            y = (y + 1).abs()
+        return y.tolist()
+
+    for n in range(3, 9):
+        program(n)
+    engines = []
+    for _ in range(5):
+        assert program(20) == [21.0, 20.0]
+        engines.append(newest().engine)
+    assert engines == [tiers.BLOCKS] * 3 + ["native"] * 2

@@ -14,6 +14,7 @@ from facula.engines.native.contraction.conversion import PAIRS, Conversion, mult
 from facula.engines.native.contraction.lower import ways
 from facula.engines.native.kernel import Lowered, Piece, given, result
 from facula.engines.native.views import View
+from facula.engines.reference.bfloat16 import round_to_bfloat16
 from tests.native.contraction_cases import (
     CONVS,
     MATMULS,
@@ -41,6 +42,8 @@ def check_all_ways(kind, params, shapes, out, dtype, how="plain", seed=0) -> int
     for lowered in found:
         buffers = [buffer for buffer, _ in laid]
         got, _ = run_pieces(lowered, buffers, out, np.dtype(NUMPY[dtype]), seed)
+        if dtype == "bfloat16":
+            assert np.array_equal(round_to_bfloat16(got), got)
         check_close(got, kind, params, arrays, dtype)
     return len(found)
 
@@ -51,6 +54,14 @@ def test_convolutions(case, dtype):
     for kind in KINDS:
         shapes, params, out = conv_operands(kind, case, conv_params(*case[2:]))
         check_all_ways(kind, params, shapes, out, dtype)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_convolutions(kind):
+    """Large enough for Winograd's method, whose results are rounded too."""
+    case = ((4, 64, 14, 14), (64, 64, 3, 3), (1, 1), (1, 1), (1, 1), 1)
+    shapes, params, out = conv_operands(kind, case, conv_params(*case[2:]))
+    check_all_ways(kind, params, shapes, out, "bfloat16")
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

@@ -102,8 +102,10 @@ class Lowering:
 
     def run(self, kind: str, params, a: View, b: View, shape, epilogue) -> Lowered:
         """Everything: copies, contraction, sums of partial results."""
-        if self.memory == self.stored == "float" and not self.rounds:
-            pieces = winograd.pieces(kind, params, a, b, shape, epilogue, self._temporary)
+        if self.memory == self.stored == "float":
+            pieces = winograd.pieces(
+                kind, params, a, b, shape, epilogue, self._temporary, self.rounds
+            )
             if pieces is not None:
                 return Lowered(pieces, self.temps)
         left = Strided(self.sources[0], a.shape, a.strides, a.offset)

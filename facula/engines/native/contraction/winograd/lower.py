@@ -59,14 +59,18 @@ def _last(kernel: Kernel, operands: tuple[Ref, ...], writes: tuple[int, ...], ep
     return Piece(kernel, (*operands, *outputs, *extras), (*writes, *written))
 
 
-def pieces(kind: str, params, a: View, b: View, shape, epilogue, memory: Memory):
-    """The kernels of a node in float32, or None where the direct way is better."""
+def pieces(
+    kind: str, params, a: View, b: View, shape, epilogue, memory: Memory, rounds: str = ""
+) -> list[Piece] | None:
+    """The kernels of a node in float32, or None where the direct way is better.
+
+    ``rounds`` is what :class:`Store` says.
+    """
     found = shapes.fitting(kind, params, a, b, shape)
     if found is not None:
-        return convolution(
-            found, epilogue or Store((*shape[:2], shape[2] * shape[3]), "float"), memory
-        )
+        plain = (*shape[:2], shape[2] * shape[3])
+        return convolution(found, epilogue or Store(plain, "float", rounds), memory)
     grown = gradient_shape.fitting(kind, params, a, b, shape)
     if grown is not None:
-        return weight_gradient(grown, epilogue or Store(grown.shape, "float"), memory)
+        return weight_gradient(grown, epilogue or Store(grown.shape, "float", rounds), memory)
     return None

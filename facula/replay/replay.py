@@ -8,14 +8,15 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import attrgetter, is_, itemgetter
+from collections.abc import Sequence
+from operator import attrgetter, is_
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from facula.autograd.handle import TensorBase, wrap
+from facula.base.picking import picker
 from facula.replay import trees
 from facula.replay.errors import CaptureError
 from facula.replay.numbers import hyperparameters
@@ -31,13 +32,6 @@ _grad_of = attrgetter("_grad")
 _node_of = attrgetter("_node")
 _training_of = attrgetter("training")
 PLAIN: list = []  # the function itself has to say what is wrong with the arguments
-
-
-def picker(places: list[int]) -> Callable[[list], Any]:
-    """A function from a list to its items at ``places``."""
-    if len(places) > 1:
-        return itemgetter(*places)
-    return lambda items: [items[place] for place in places]
 
 
 class Replay:
@@ -99,6 +93,8 @@ class Replay:
             for value, low, high, besides in recording.ranges
             if id(value) in own and kinds[own[id(value)]][0] in ("argument", "memory")
         ]
+
+        self.reads_memories = any(place >= len(self.arguments) for place, *_ in self.ranges)
 
     def _set_guards(self) -> None:
         recording = self.outcome.recording
@@ -242,7 +238,12 @@ class Replay:
 
     def run(self, leaves: list) -> Any:
         """Replay; a list with the result, or None or PLAIN if the arguments do not fit."""
-        recorder.land()
+        numbers: list = []
+        for step in self.steps:
+            current = step.current()
+            if current is None:
+                return None
+            numbers += current
         pool = []
         for i in self.arguments:
             tensor = leaves[i]
@@ -250,16 +251,13 @@ class Replay:
                 tensor._sync()
             buffer = tensor._value.buffer
             pool.append(compute(tensor._value) if buffer is None else buffer)
+        if self.reads_memories:
+            recorder.land()
+        recorder.deliver()
         pool += map(_buffer_of, self.values)
         for place, low, high, besides in self.ranges:
             if outlier(pool[place], low, high, besides) is not None:
                 return PLAIN
-        numbers: list = []
-        for step in self.steps:
-            current = step.current()
-            if current is None:
-                return None
-            numbers += current
         self.drawn = [draw() for draw in self.draws]
         pool += self.drawn
         pool += numbers
@@ -277,6 +275,7 @@ class Replay:
             if alone and (self.dying or leave):
                 leave = self.plan.run_over(buffers, self.dying, results, leave)
             else:
+                recorder.land()
                 results = self.plan.run(buffers)
         finally:
             if results:

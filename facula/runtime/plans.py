@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from facula.base.flags import flags
+from facula.base.picking import picker
 from facula.graph.node import Node, input_node
 from facula.graph.passes import Flattener, live_nodes
 from facula.graph.text import program_text
@@ -17,14 +18,19 @@ from facula.runtime.source import Line
 
 _LIMIT = 200_000  # nodes kept in all: programs that never repeat must not fill the memory
 _cache: dict[tuple, Plan] = {}
+# By the key alone: which values were seen how often in the last run, which of them were computed,
+# and the plan. A loop does the same again, and need not find out anew what is still needed.
+_latest: dict[tuple, tuple[list[int], tuple[int, ...], Plan]] = {}
 _kept = {"nodes": 0}
+_MOST_LATEST = 256
 
 
 class Plan:
     """A program ready to run, and how often it has been seen."""
 
     __slots__ = (
-        "_expanded", "_recorded", "donors", "early", "engine", "executable", "late", "sightings",
+        "_donors_in", "_expanded", "_recorded", "donors", "early", "engine", "executable", "late",
+        "sightings",
     )  # fmt: skip
 
     def __init__(self, key, live, specs, calls, lines):
@@ -35,6 +41,7 @@ class Plan:
         self.engine = ""
         # Pairs of (input, output): the input's memory serves for the output if nobody needs it.
         self.donors: Sequence[tuple[int, int]] = ()
+        self._donors_in: Any = None
         self.late: Sequence[int] = ()  # results that the engine may compute while Python goes on
         self.early: Sequence[int] = ()  # the others, if there are any late ones
 
@@ -75,6 +82,17 @@ class Plan:
         """
         self.sightings += 1
         return self.executable.run_over(buffers, dying, results, leave)
+
+    def dying(self, inputs: Sequence, counts: list[int], last: int) -> Sequence[tuple[int, int]]:
+        """The donors whose input is held ``last`` times; ``counts`` are by position."""
+        if not self.donors:
+            return ()
+        if self._donors_in is None:  # positions are those of the key: the same in every run
+            self._donors_in = picker([inputs[i].position for i, _ in self.donors])
+        found = self._donors_in(counts)
+        if found.count(last) == len(found):
+            return self.donors
+        return [donor for donor, held in zip(self.donors, found) if held == last]
 
     def finish(self) -> None:
         """Return when late results are complete."""
@@ -160,6 +178,20 @@ def _make_room() -> None:
         _cache.update(kept)
 
 
+def find_latest(key: tuple, counts: list[int]) -> tuple[tuple[int, ...], Plan] | None:
+    """What the last run of these calls computed, if all values are seen as often as then."""
+    found = _latest.get(key)
+    return found[1:] if found is not None and found[0] == counts else None
+
+
+def note_latest(key: tuple, counts: list[int], live: tuple[int, ...], plan: Plan) -> None:
+    """Remember a run for :func:`find_latest`, if its program is known to come again."""
+    if plan.sightings > 1:
+        if len(_latest) >= _MOST_LATEST:
+            _latest.clear()
+        _latest[key] = counts, live, plan
+
+
 def count() -> int:
     """How many distinct programs are known: constant in a steady training loop."""
     return len(_cache)
@@ -173,4 +205,5 @@ def known() -> list[Plan]:
 def forget() -> None:
     """Forget all programs; those that run again are made anew."""
     _cache.clear()
+    _latest.clear()
     _kept["nodes"] = 0

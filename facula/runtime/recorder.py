@@ -233,14 +233,35 @@ class Recorder:
 
     def land(self) -> None:
         """Return when what the last run left to be computed is there."""
-        late = self.late
-        if late:
-            assert self.in_flight is not None
+        if self.in_flight is None:
+            return
+        if self.thread == get_ident():
+            self._land()
+        else:
+            with self._locked():
+                self._land()
+
+    def _land(self) -> None:
+        if self.in_flight is not None:
             self.in_flight.finish()
-            for value, buffer in late.items():
-                value.buffer = buffer
-            if self.late is late:
-                self.late = {}
+            self._deliver()
+            self.in_flight = None
+
+    def deliver(self) -> None:
+        """Let late values have their buffers, whose contents may still be being computed.
+
+        For who goes on to run a plan, as engines wait for the last run before they begin another,
+        and nobody reads the buffers before.
+        """
+        if self.thread == get_ident():
+            self._deliver()
+        else:
+            self.land()
+
+    def _deliver(self) -> None:
+        late, self.late = self.late, {}
+        for value, buffer in late.items():
+            value.buffer = buffer
 
     def leave(self, plan: plans.Plan, late: dict[Value, Any]) -> None:
         """Let values have these buffers when the plan's run lands."""
@@ -275,6 +296,7 @@ class Recorder:
         except Exception:
             raise
         except BaseException:  # Ctrl-C: what was pending still is, and can be run again
+            self.land()
             if self.epoch != pending[-1] and not self.key:
                 self.key, self.values, self.inputs, self.calls, self.lines, self.epoch = pending
                 self._own_lines(len(self.calls))
@@ -282,28 +304,34 @@ class Recorder:
 
     def _run(self, pending, leave: bool) -> None:
         key, values, inputs, calls, lines, _ = pending
-        self.land()
+        self.deliver()
         if self.busy:
             self._drop_interrupted()
         counts = [*map(getrefcount, values)]
-        live = [
-            i for i, (held, buffer) in enumerate(zip(counts, map(_buffer_of, values)))
-            if buffer is None and held > _UNSEEN
-        ]  # fmt: skip
+        whole = tuple(key)
+        latest = plans.find_latest(whole, counts)
+        live = _seen(values, counts) if latest is None else latest[0]
         self._start()
         if not live:
+            self.land()
             return
         self.runs += 1
         results: list = []
         try:
-            plan = plans.find(tuple(key), tuple(live), inputs, calls, lines)
+            if latest is None:
+                plan = plans.find(whole, live, inputs, calls, lines)
+                plans.note_latest(whole, counts, live, plan)
+            else:
+                plan = latest[1]
             buffers = [*map(_buffer_of, inputs)]
-            dying = [p for p in plan.donors if counts[inputs[p[0]].position] == _SEEN_TWICE]
+            dying = plan.dying(inputs, counts, _SEEN_TWICE)
             if dying or plan.late:
                 leave = plan.run_over(buffers, dying, results, leave)
             else:
+                self.land()
                 results, leave = plan.run(buffers), False
         except Exception:
+            self.land()
             self._salvage(pending, live)
             raise
         finally:  # there are no results after a failure, but there may be after Ctrl-C
@@ -313,6 +341,7 @@ class Recorder:
                 for i in plan.early:
                     values[live[i]].buffer = results[i]
             else:
+                self.in_flight = None
                 for position, buffer in zip(live, results):
                     values[position].buffer = buffer
 
@@ -356,6 +385,14 @@ def _count_unseen() -> int:
     """References to a value that only the recorder's list holds, as the flush sees them."""
     (found,) = [*map(getrefcount, [Value(WEAK[int])])]
     return found
+
+
+def _seen(values: list[Value], counts: list[int]) -> tuple[int, ...]:
+    """The positions of pending values that Python can still see."""
+    return tuple([
+        i for i, (held, buffer) in enumerate(zip(counts, map(_buffer_of, values)))
+        if buffer is None and held > _UNSEEN
+    ])  # fmt: skip
 
 
 _buffer_of = attrgetter("buffer")

@@ -11,12 +11,15 @@ import atexit
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
+from itertools import repeat
+from operator import attrgetter, is_
 from sys import getrefcount
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from facula.base.picking import picker
 from facula.engines.native import jit, report
 from facula.engines.native.executor import STATUS_SLOT, Executor, Step
 from facula.engines.native.executor_code import LEFT
@@ -28,14 +31,26 @@ from facula.engines.native.shelf import Shelf
 from facula.graph.node import INPUT, Node
 
 _running = Lock()  # plans share one arena
-_in_flight: list[Any] = [None]  # the executor of the run that is, and what it reads and writes
+_in_flight: list[_Flight | None] = [None]
+
+
+class _Flight:
+    """A run whose tail a worker does; what it reads and writes must live until then."""
+
+    __slots__ = ("buffers", "outputs", "reuses", "segment")
+
+    def __init__(self, segment: NativeSegment, buffers: list, outputs: list, reuses: bool):
+        self.segment = segment
+        self.buffers = buffers
+        self.outputs = outputs
+        self.reuses = reuses  # whether all donors' arrays are among the outputs
 
 
 def finish() -> None:
     """Return when no run is in flight."""
     flight = _in_flight[0]
     if flight is not None:
-        flight[0].finish()
+        flight.segment.executor.finish()
         if _in_flight[0] is flight:
             _in_flight[0] = None
 
@@ -92,6 +107,8 @@ class NativeSegment:
         self.shapes = [(n.spec.shape, np.dtype(n.spec.dtype.numpy.char)) for n in plan.outputs]
         self.shelf = Shelf(self.shapes)
         self.donors = plan.donors
+        self._pick_dying = picker([i for i, _ in plan.donors])
+        self._dying_dtypes = [self.shapes[o][1] for _, o in plan.donors]
         self.nanoseconds: np.ndarray | None = None
 
     def run(self, buffers: Any) -> list[Any]:
@@ -123,24 +140,21 @@ class NativeSegment:
         inputs are gone by then.
         """
         outputs: list[Any] = [None] * len(self.shapes)
-        counts = [*map(getrefcount, buffers)]
-        for i, o in dying:
-            mine = counts[i] == _DYING + 1 and self.shelf.lets_go(buffers[i], o)
-            if mine or counts[i] == _DYING:
-                array = buffers[i]
-                if array.base is None and array.dtype is self.shapes[o][1] and array.flags.carray:
-                    outputs[o] = array
-        self.shelf.fill(outputs)
+        reuses = self._reuse_all(buffers, dying, outputs)
+        if not reuses:
+            finish()  # its references do not count
+            self._reuse(buffers, dying, outputs)
         lists: tuple[Any, ...] = (buffers,), (outputs,)
         bad: list[int] = []
         try:
             with _running:
                 finish()
+                self.shelf.fill(outputs)
                 if self.arena != _arena.start:
                     self._move()
                 if leave and self.late:
                     lists = (*lists, (True,))
-                    _in_flight[0] = self.executor, buffers, outputs
+                    _in_flight[0] = _Flight(self, buffers, outputs, reuses)
                 # In one step for the interpreter, so that it is known whether the plan has run.
                 bad.extend(map(self.executor.call, *lists))
                 if bad[0] < 0 and bad[0] != LEFT:
@@ -156,6 +170,45 @@ class NativeSegment:
         if bad[0] > 0:
             self._complain(bad[0])
         return bad[0] == LEFT
+
+    def _reuse(self, buffers: list[Any], dying: Sequence[tuple[int, int]], outputs: list) -> None:
+        """Put the arrays of dying inputs, if nobody holds them, where their results go."""
+        counts = [*map(getrefcount, buffers)]
+        for i, o in dying:
+            mine = counts[i] == _DYING + 1 and self.shelf.lets_go(buffers[i], o)
+            if mine or counts[i] == _DYING:
+                array = buffers[i]
+                plain = array.base is None and array.flags.carray
+                if plain and array.dtype is self.shapes[o][1]:
+                    outputs[o] = array
+
+    def _reuse_all(self, buffers: list[Any], dying: Sequence[tuple[int, int]], outputs) -> bool:
+        """As :meth:`_reuse`, where it can be seen at once that all can be reused.
+
+        So it is in most steps of training, and it is known before the last one has ended: if that
+        was a run of this plan, it holds the arrays as its inputs and as its outputs.
+        """
+        flight = _in_flight[0]
+        expected = _DYING
+        if flight is not None:
+            if flight.segment is not self or not flight.reuses:
+                return False
+            expected += 2
+        if dying is not self.donors:
+            return False
+        held = self._pick_dying([*map(getrefcount, buffers)])
+        if held.count(expected) < len(held):
+            return False
+        arrays = self._pick_dying(buffers)
+        if (
+            not all(map(is_, map(_base_of, arrays), repeat(None)))
+            or not all(map(is_, map(_dtype_of, arrays), self._dying_dtypes))
+            or not all(map(_is_plain, arrays))
+        ):
+            return False
+        for (_, o), array in zip(dying, arrays):
+            outputs[o] = array
+        return True
 
     def finish(self) -> None:
         """Return when the run that has left its tail to a worker is complete."""
@@ -199,4 +252,5 @@ def _count_dying() -> int:
     return count
 
 
+_base_of, _dtype_of, _is_plain = map(attrgetter, ("base", "dtype", "flags.carray"))
 _DYING = _count_dying()

@@ -46,6 +46,7 @@ from facula.engines.native.executor_code import (
 )
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.pool_code import Word
+from facula.engines.native.trial_code import Trial
 
 _CALL = jit.with_others(Kernel("executor", "executor call", executor_code.call))
 _ERRAND = jit.with_others(Kernel("executor", "executor errand", executor_code.errand))
@@ -54,6 +55,7 @@ STATUS_SLOT = -1
 SHARED = 15_000.0  # ns of work below which moving the data to another core costs more than it saves
 GRAIN = 4_000.0  # ns of work that make one more thread worth while
 LOUD = 20_000.0  # ns of work for which sleeping threads are woken
+CERTAIN = 2_000_000.0  # ns of work of a plan from which several threads surely help
 RELEASE = 50_000.0  # ns of work of a plan during which other Python threads may run
 
 Expected = tuple[np.dtype, int] | type[float] | type[int]
@@ -111,7 +113,9 @@ class Executor:
         self.words[Plan.HEAD] = head
         before = sum([STEP + len(step.slots) for step in self.steps[:head]])
         self.words[Plan.TAIL] = encoded[before:].ctypes.data
-        self.words[Plan.COST] = int(sum([step.cost for step in self.steps]))
+        cost = sum([step.cost for step in self.steps])
+        self.words[Plan.COST] = int(cost)
+        self.words[Plan.TRIAL + Trial.TRY] = bool(shared) and cost < CERTAIN
         self.call, self.finish = self._callers()
 
     def run(self, inputs: list[Any], outputs: list[np.ndarray]) -> int:

@@ -32,6 +32,7 @@ from facula.engines.native.pool_code import (
     share,
     word,
 )
+from facula.engines.native.trial_code import Trial, decide, learn
 
 REFUSED, OCCUPIED, NO_POOL, LEFT = -1, -2, -3, -4  # `call` returns these, 0, or a step's number
 
@@ -47,7 +48,8 @@ class Plan:
     COST = 21  # of all steps, ns
     ERRAND = 24  # the address of its code, and of this block
     DONE, RESULT = range(32, 34)  # steps done so far, and how an errand ended
-    SIZE = 40
+    TRIAL = 40  # see trial_code.py
+    SIZE = TRIAL + Trial.SIZE
 
 
 STEP = 5  # words of a step before its slots: kernel, chunks, threads, loud, operands
@@ -76,7 +78,11 @@ def errand(name: str) -> str:
 
 def _do_rest(f: Function, plan: Value, me: int) -> None:
     first, stop = read(f, plan, Plan.FIRST), read(f, plan, Plan.COUNT)
+    pool = pointer(f, plan, Plan.POOL)
+    began = clock(f, pool)
     result = _run_steps(f, plan, pointer(f, plan, Plan.START), first, stop, me)
+    with f.when(f.compare("icmp eq", first, 0)):
+        learn(f, word(f, plan, Plan.TRIAL), f.op("sub", clock(f, pool), began))
     f.store(result, word(f, plan, Plan.RESULT))
     f.atomic_store(0, word(f, plan, Plan.BUSY))
 
@@ -85,7 +91,8 @@ def _begin(f: Function, plan: Value) -> None:
     """Before the first step: no bad index yet; workers that sleep are woken if it is worth it."""
     pool = pointer(f, plan, Plan.POOL)
     f.store(f.typed(0, "i64"), word(f, plan, Plan.STATUS))
-    limit, wake = read(f, pool, Word.LIMIT), read(f, plan, Plan.WAKE)
+    decide(f, word(f, plan, Plan.TRIAL), read(f, pool, Word.LIMIT))
+    limit, wake = read(f, plan, Plan.TRIAL + Trial.THREADS), read(f, plan, Plan.WAKE)
     wake = f.select(f.compare("icmp slt", wake, limit), wake, limit)
     with f.when(f.compare("icmp sgt", wake, 1)):
         ring(f, pool, wake)
@@ -95,8 +102,12 @@ def _begin(f: Function, plan: Value) -> None:
 def _write_run_all(f: Function) -> None:
     plan = f.arguments[0]
     _begin(f, plan)
+    pool = pointer(f, plan, Plan.POOL)
     steps, count = pointer(f, plan, Plan.STEPS), read(f, plan, Plan.COUNT)
-    f.ret(_run_steps(f, plan, steps, f.typed(0, "i64"), count))
+    began = clock(f, pool)
+    result = _run_steps(f, plan, steps, f.typed(0, "i64"), count)
+    learn(f, word(f, plan, Plan.TRIAL), f.op("sub", clock(f, pool), began))
+    f.ret(result)
 
 
 def _write_run_head(f: Function) -> None:
@@ -188,7 +199,7 @@ def _write_run_steps(f: Function) -> None:
     plan, start, first, stop, me = f.arguments
     pool, table = pointer(f, plan, Plan.POOL), pointer(f, plan, Plan.TABLE)
     arguments = pointer(f, plan, Plan.ARGUMENTS)
-    status, limit = word(f, plan, Plan.STATUS), read(f, pool, Word.LIMIT)
+    status, limit = word(f, plan, Plan.STATUS), read(f, plan, Plan.TRIAL + Trial.THREADS)
     ticks = read(f, plan, Plan.TICKS)
     step = f.variable("ptr", start)
     with f.loop(first, stop) as number:

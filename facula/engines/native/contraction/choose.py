@@ -27,6 +27,7 @@ WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
 SHORT = 32  # terms of a sum that is not worth a detour through memory
 MOST_DIRECT = 12  # vectors of a tile that the epilogue is written out for
 MOST_UNROLLED = 128  # multiplications written out
+EXTRA = 0.5  # cycles to read or write a vector of an epilogue
 ALONE = 1.4  # how much longer products of pairs take if each scalar is used once: measured
 
 
@@ -72,7 +73,7 @@ def count_tiles(sizes: Sequence[int], tiles: Sequence[int]) -> int:
 class Chooser:
     """All ways to compute a problem, and the cheapest of them."""
 
-    def __init__(self, problem: Problem, memory: str, compute: str):
+    def __init__(self, problem: Problem, memory: str, compute: str, extras: int):
         self.problem, self.memory, self.compute = problem, memory, compute
         self.lanes = target.lanes(compute)
         self.registers = target.registers()
@@ -82,6 +83,8 @@ class Chooser:
         self.outputs = shared * prod([a.size for a in (*problem.rows, *problem.columns)])
         self.products = self.outputs * self.sum_size
         self.outputs *= len(problem.parts)
+        # What the epilogue reads and writes comes from beyond the first-level cache.
+        self.epilogue = self.outputs / self.lanes * extras * EXTRA
 
     def best(self) -> Choice:
         """The cheapest choice."""
@@ -211,6 +214,7 @@ class Chooser:
             plan = replace(
                 plan, direct=True, unrolled=vectors_held * self.sum_size <= MOST_UNROLLED
             )
+        cycles += self.epilogue
         plan = with_splits(with_blocks(plan, cycles))
         if plan.splits > 1:
             cycles += self.outputs * plan.splits / self.lanes * 3
@@ -280,12 +284,17 @@ class Chooser:
                     best = (cycles, tile, across)
         assert best is not None
         cycles, tile, across = best
-        cycles += self._finish_cycles(False, vectors)
+        cycles += self._finish_cycles(False, vectors) + self.epilogue
         plan = with_blocks(self._plan("dot", scalars, vectors, tile, across), cycles)
         yield Choice(with_splits(plan), False, None, None, cycles, self.products)
 
 
 @functools.lru_cache(maxsize=4096)
-def choose(problem: Problem, memory: str, compute: str, vector_bits: int) -> Choice:
-    """The cheapest way to compute a problem, with vectors of so many bits."""
-    return Chooser(problem, memory, compute).best()
+def choose(
+    problem: Problem, memory: str, compute: str, vector_bits: int, extras: int = 0
+) -> Choice:
+    """The cheapest way to compute a problem, with vectors of so many bits.
+
+    ``extras`` are the operands that an epilogue reads or writes for each result.
+    """
+    return Chooser(problem, memory, compute, extras).best()

@@ -183,8 +183,9 @@ class Lowering:
         copy = Copy(self.memory, sizes, x.strides, low, x.shape, x.offset)
         return Strided(x.ref, sizes, row_major(sizes).strides), copy
 
-    def _choice(self, problem: Problem) -> Choice:
-        return choose(_anonymous(problem), self.memory, self.compute, target.vector_bits())
+    def _choice(self, problem: Problem, extras: int = 0) -> Choice:
+        bits = target.vector_bits()
+        return choose(_anonymous(problem), self.memory, self.compute, bits, extras)
 
     def _temporary(self, elements: int, element: str) -> Ref:
         self.temps.append((elements + 16) * ir.align_of(element))
@@ -197,7 +198,7 @@ class Lowering:
         return made
 
     def _contract(self, problem: Problem, epilogue) -> None:
-        choice = self._choice(problem)
+        choice = self._choice(problem, epilogue.extras if epilogue else 0)
         plan = choice.plan
         sources = [problem.left.ref, problem.right.ref]
         if choice.swapped:

@@ -8,6 +8,7 @@ it is machine code (engines/native/linked.py).
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
@@ -31,12 +32,13 @@ class Piece:
     """
 
     __slots__ = (
-        "given", "interpreter", "linked", "native", "nodes", "outputs", "program", "reads", "same",
-        "sightings", "specs", "work",
+        "given", "interpreter", "linked", "native", "nbytes", "nodes", "outputs", "program",
+        "reads", "same", "sightings", "specs", "work",
     )  # fmt: skip
 
     def __init__(self, block: Block):
         self.nodes, self.outputs, self.specs = block.nodes, block.outputs, block.specs
+        self.nbytes = sum([spec.nbytes for spec in block.specs])
         self.work = tiers.work(block.nodes)
         self.same = None if block.nodes else [block.inputs.index(n) for n in block.outputs]
         used = {n for node in block.nodes for n in node.inputs}.union(block.outputs)
@@ -61,7 +63,7 @@ class Pieces:
         self.pieces: list[Piece] = []
         self.firsts: list[int] = []  # number of the first result of each
         self.operands: list[int] = []  # of all pieces
-        self.calls: list[int] = []  # number of the call that each piece is from
+        self.ends: list[int] = []  # number of pieces up to each call
         self.specs: list[Spec] = []  # of the values
         self.inputs: list[int] = []
         self.linked = False  # whether most pieces are machine code
@@ -71,49 +73,49 @@ class Pieces:
     def _expand(self, key: Sequence[int], calls: Sequence[Any]) -> list[int]:
         """Fill in the pieces; returns the number of the value at each position of the recording."""
         place: list[int] = []
-        entries, given, at = enumerate(calls), iter(self.given), 0
-        while at < len(key):
-            number = key[at]
-            at += 1
-            if number < 0:
-                place.append(len(self.specs))
-                self.inputs.append(len(self.specs))
-                self.specs.append(next(given))
-                continue
-            call, entry = next(entries)
+        specs, inputs, value_at = self.specs, self.inputs, place.__getitem__
+        given, at = iter(self.given), 0
+        for entry in calls:
+            while key[at] < 0:
+                place.append(len(specs))
+                inputs.append(len(specs))
+                specs.append(next(given))
+                at += 1
             block = entry.block
-            end = at + len(block.inputs)
-            operands = [place[position] for position in key[at:end]]
+            end = at + 1 + len(block.inputs)
+            operands = [*map(value_at, key[at + 1 : end])]
             at = end
             if block.__class__ is Composite:
-                place += self._expand_parts(block, operands, call)
+                place += self._append_parts(block, operands)
             else:
-                place += self._append(block, operands, call)
+                place += self._append(block, operands)
+            self.ends.append(len(self.pieces))
+        for spec in given:  # of a call that was refused
+            inputs.append(len(specs))
+            place.append(len(specs))
+            specs.append(spec)
         return place
 
-    def _expand_parts(self, composite: Composite, found: list[int], call: int) -> list[int]:
-        places, at, append = composite.places, 0, self._append
+    def _append_parts(self, composite: Composite, found: list[int]) -> list[int]:
+        places, at, append, value_at = composite.places, 0, self._append, found.__getitem__
         for part in composite.parts:
             end = at + len(part.inputs)
-            found += append(part, [found[i] for i in places[at:end]], call)
+            found += append(part, [*map(value_at, places[at:end])])
             at = end
-        return [found[i] for i in composite.outputs]
+        return [*map(value_at, composite.outputs)]
 
-    def _append(self, block: Block, operands: list[int], call: int) -> Sequence[int]:
+    def _append(self, block: Block, operands: list[int]) -> Sequence[int]:
         piece = block.piece
         if piece is None:
             piece = block.piece = Piece(block)
         if piece.same is not None:
             return [operands[i] for i in piece.same]
-        if piece.reads is not None:
-            operands = [operands[i] for i in piece.reads]
+        self.operands += operands if piece.reads is None else [operands[i] for i in piece.reads]
+        self.pieces.append(piece)
         specs = self.specs
         first = len(specs)
-        specs += piece.specs
-        self.pieces.append(piece)
         self.firsts.append(first)
-        self.operands += operands
-        self.calls.append(call)
+        specs += piece.specs
         return range(first, len(specs))
 
     def work(self) -> float:
@@ -124,16 +126,17 @@ class Pieces:
         """Count this program, and make machine code of pieces seen often; what will run it."""
         program, often, native = next(Pieces._numbers), [], 0
         for piece in self.pieces:
-            if piece.program != program and piece.sightings < tiers.OFTEN:
+            if piece.native:
+                native += 1
+            elif piece.program != program and piece.sightings < tiers.OFTEN:
                 piece.program = program
                 piece.sightings += 1
                 if piece.sightings == tiers.OFTEN:
                     often.append(piece)
-            native += piece.native
         if often:
             _link(often, True)
             native = sum([piece.native for piece in self.pieces])
-        if native * 2 > len(self.pieces) and sum([spec.nbytes for spec in self.specs]) < _MOST:
+        if native * 2 > len(self.pieces) and sum([piece.nbytes for piece in self.pieces]) < _MOST:
             _link([piece for piece in set(self.pieces) if piece.linked is None], False)
             self.linked = True
         return tiers.BLOCKS if self.linked else "reference"
@@ -153,7 +156,7 @@ class Pieces:
             return run.run(given, self.outputs)
         except BadIndex as error:
             message, number = error.args
-            call = self.calls[number]
+            call = bisect_right(self.ends, number)
             line = self.lines[call] if call < len(self.lines) else None
             raise IndexError(f"{message} ({Line(line)})" if line else message) from None
 

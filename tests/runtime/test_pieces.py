@@ -12,6 +12,7 @@ from facula.graph.build import Trace
 from facula.graph.primitives.indexing import index
 from facula.runtime import plans, tiers
 from facula.runtime.recorder import Entry, recorder
+from facula.runtime.value import Value
 
 
 @pytest.fixture(autouse=True)
@@ -180,3 +181,13 @@ def test_one_of_many_programs_is_compiled_as_a_whole_when_it_came_often(monkeypa
         assert program(20) == [21.0, 20.0]
         engines.append(newest().engine)
     assert engines == [tiers.BLOCKS] * 3 + ["native"] * 2
+
+
+def test_operands_of_a_call_that_was_refused_do_no_harm():
+    lost = wrap(Value(torch.tensor(0.0)._value.spec))
+    x, y = torch.tensor([1.0]), torch.tensor([2.0])
+    doubled = x * 2
+    with pytest.raises(RuntimeError, match="has no value"):
+        y + lost
+    assert doubled.item() == 2.0
+    assert (y * 3).item() == 6.0

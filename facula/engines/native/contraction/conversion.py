@@ -54,6 +54,9 @@ class Rounded:
         self.extras, self.writes, self.keeps = epilogue.extras, epilogue.writes, epilogue.keeps
         self.key = f"{dtype} {epilogue.key}"
 
+    def begin(self, f: Function, pointers) -> None:
+        self._epilogue.begin(f, pointers)
+
     def emit(self, f: Function, pointers, value: Value, coordinates, mask: Value | None) -> None:
         if self._dtype == "bfloat16":
             value = bfloat16_rounded(f, value)

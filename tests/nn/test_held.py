@@ -22,6 +22,7 @@ def make(lib, **members):
         lib.nn.Module.__init__(self)
         self.child = lib.nn.Identity()
         self.scale = lib.nn.Parameter(lib.ones(1))
+        self.register_buffer("seen", lib.zeros(1))
 
     return type("Net", (lib.nn.Module,), {"__init__": init, **members})
 
@@ -30,6 +31,7 @@ def test_the_class_has_none_of_them(lib):
     Net = make(lib)
     net = Net()
     assert net.child is net._modules["child"] and net.scale is net._parameters["scale"]
+    assert net.seen is net._buffers["seen"]
     assert "child" not in vars(net)
     assert not hasattr(Net, "child")
     with pytest.raises(AttributeError):

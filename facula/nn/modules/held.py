@@ -1,6 +1,6 @@
 """Attributes of modules, found without Python's detour over ``__getattr__``.
 
-Parameters and child modules are not in a module's ``__dict__``. Python looks for ``self.conv``
+Parameters, buffers and child modules are not in a module's ``__dict__``. Python looks for ``self.conv``
 there and in the classes, makes an AttributeError, throws it away and calls ``__getattr__``: the
 dearest line of many a ``forward``. So the class of a module gets a descriptor for each name that
 was assigned in it, and the descriptor looks into the table. It stands behind everything else that
@@ -54,9 +54,22 @@ class HeldParameter(Held):
         raise AttributeError(self.name)
 
 
+class HeldBuffer(Held):
+    """Looks among the buffers."""
+
+    __slots__ = ()
+
+    def __get__(self, module: Any, cls: type) -> Any:
+        if cls is self.owner and module is not None:
+            found = module._buffers
+            if self.name in found:
+                return found[self.name]
+        raise AttributeError(self.name)
+
+
 def let_find(kind: type[Held], cls: type, name: str, getattr_: Any) -> None:
     """Give ``cls`` a descriptor for ``name``, unless it looks attributes up in a way of its own."""
-    if getattr(cls, "__getattr__", None) is not getattr_:
+    if name in cls.__dict__ or getattr(cls, "__getattr__", None) is not getattr_:
         return
     for base in cls.__mro__:
         if name in base.__dict__ and not isinstance(base.__dict__[name], Held):

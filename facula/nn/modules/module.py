@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from facula.nn.modules import hooks as _hooks
 from facula.nn.modules.conversion import ConversionMixin
-from facula.nn.modules.held import HeldModule, HeldParameter, let_find
+from facula.nn.modules.held import HeldBuffer, HeldModule, HeldParameter, let_find
 from facula.nn.modules.hooks import HookDict, call_with_hooks, hooks_seen
 from facula.nn.modules.hooks import (
     register_module_backward_hook as register_module_backward_hook,
@@ -147,8 +147,6 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
             self._forget(name, own, own["_buffers"], own["_modules"])
             self._non_persistent_buffers_set.discard(name)
             self.register_parameter(name, value)
-            if name not in type(self).__dict__:
-                let_find(HeldParameter, type(self), name, Module.__getattr__)
         elif isinstance(value, Module):
             if "_modules" not in own:
                 raise AttributeError("cannot assign module before Module.__init__() call")
@@ -157,8 +155,7 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
             own["_modules"][name] = _hooks.run_registration_hooks(
                 _hooks.global_module_hooks, self, name, value
             )
-            if name not in type(self).__dict__:
-                let_find(HeldModule, type(self), name, Module.__getattr__)
+            let_find(HeldModule, type(self), name, Module.__getattr__)
         elif "_parameters" not in own:
             object.__setattr__(self, name, value)
         elif name in own["_parameters"]:
@@ -251,6 +248,7 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
         if param is not None:
             param = _hooks.run_registration_hooks(_hooks.global_parameter_hooks, self, name, param)
         self._parameters[name] = param
+        let_find(HeldParameter, type(self), name, Module.__getattr__)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Keep a tensor that is state but not trained; ``persistent`` puts it in state_dict."""
@@ -269,6 +267,7 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
             self._non_persistent_buffers_set.discard(name)
         else:
             self._non_persistent_buffers_set.add(name)
+        let_find(HeldBuffer, type(self), name, Module.__getattr__)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Keep a child module under a name."""

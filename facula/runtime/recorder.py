@@ -116,8 +116,23 @@ class Recorder:
         if self.busy:
             self._drop_interrupted()
         self.busy = True
-        self._append(entry, operands)
-        values, epoch = self.values, self.epoch
+        key, values, inputs, epoch = self.key, self.values, self.inputs, self.epoch
+        call = [entry.number]
+        for operand in operands:
+            if operand.epoch != epoch:
+                if operand.buffer is None and operand not in self.late:
+                    self._drop_interrupted()
+                    raise RuntimeError(LOST)
+                operand.position = len(values)
+                values.append(operand)
+                inputs.append(operand)
+                key.append(NEW_INPUT)
+                operand.epoch = epoch  # last: an interrupt before it only registers it twice
+            call.append(operand.position)
+        key += call
+        self.calls.append(entry)
+        if next(self.expected, None) is not entry:
+            self.note_line(entry)
         results = []
         position = len(values)
         for spec in entry.specs:
@@ -130,48 +145,18 @@ class Recorder:
             results.append(value)
         values += results
         self.busy = False
+        self.budget -= 1
+        self.bytes -= entry.cost
         if self.budget < 0 or self.bytes < 0 or flags.eager:
             self.flush()
         return results
 
     def record_one(self, entry: Entry, operands: list[Value]) -> Value:
-        """Append a call that has one result; returns it (pending)."""
-        # What _append does is written out here: most operations pass through this method.
-        if self.thread != get_ident():
-            with self._locked():
-                return self._record(entry, operands)[0]
-        if self.busy:
-            self._drop_interrupted()
-        self.busy = True
-        key, values, epoch = self.key, self.values, self.epoch
-        call = [entry.number]
-        for operand in operands:
-            if operand.epoch != epoch:
-                if operand.buffer is None and operand not in self.late:
-                    self._drop_interrupted()
-                    raise RuntimeError(LOST)
-                operand.position = len(values)
-                values.append(operand)
-                self.inputs.append(operand)
-                key.append(NEW_INPUT)
-                operand.epoch = epoch  # last: an interrupt before it only registers it twice
-            call.append(operand.position)
-        key += call
-        self.calls.append(entry)
-        if next(self.expected, None) is not entry:
-            self.note_line(entry)
-        value = _new(Value)  # what Value() does, without the call
-        value.spec = entry.specs[0]
-        value.buffer = None
-        value.epoch = epoch
-        value.position = len(values)
-        values.append(value)
-        self.busy = False
-        self.budget -= 1
-        self.bytes -= entry.cost
-        if self.budget < 0 or self.bytes < 0 or flags.eager:
-            self.flush()
-        return value
+        """Append a call that has one result; returns it (pending).
+
+        Operators in use do what this does by themselves: see operators/written.py.
+        """
+        return self.record(entry, operands)[0]
 
     def admit(self, value: Value) -> None:
         """Enter a value from outside into the program, in the middle of recording a call."""
@@ -183,27 +168,6 @@ class Recorder:
         self.inputs.append(value)
         self.key.append(NEW_INPUT)
         value.epoch = self.epoch  # last: an interrupt before it only registers it twice
-
-    def _append(self, entry: Entry, operands: list[Value]) -> None:
-        key, values, epoch = self.key, self.values, self.epoch
-        call = [entry.number]
-        for operand in operands:
-            if operand.epoch != epoch:
-                if operand.buffer is None and operand not in self.late:
-                    self._drop_interrupted()
-                    raise RuntimeError(LOST)
-                operand.position = len(values)
-                values.append(operand)
-                self.inputs.append(operand)
-                key.append(NEW_INPUT)
-                operand.epoch = epoch  # last: an interrupt before it only registers it twice
-            call.append(operand.position)
-        key += call
-        self.calls.append(entry)
-        if next(self.expected, None) is not entry:
-            self.note_line(entry)
-        self.budget -= 1
-        self.bytes -= entry.cost
 
     def note_line(self, entry: Entry) -> None:
         """The call that was just appended is not the expected one: look where it was made.

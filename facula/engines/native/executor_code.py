@@ -256,6 +256,7 @@ def _write_answer(f: Function) -> None:
     free, ready, end = f.label(), f.label(), f.label()
     limit = read(f, pointer(f, plan, Plan.POOL), Word.LIMIT)
     wide = f.compare("icmp sgt", read(f, plan, Plan.WAKE), 1)
+    wide = f.op("or", wide, f.compare("icmp eq", count, 3))  # or it leaves work to a worker
     f.set(result, f.select(f.compare("icmp eq", limit, 0), NO_POOL, f.typed(OCCUPIED, "i64")))
     started = f.compare("icmp ne", limit, 0)
     f.branch(f.op("or", started, f.op("xor", wide, 1)), ready, end)

@@ -133,7 +133,7 @@ class Pieces:
                 piece.sightings += 1
                 if piece.sightings == tiers.OFTEN:
                     often.append(piece)
-        if often:
+        if often and tiers.compiler() is not None:
             _link(often, True)
             native = sum([piece.native for piece in self.pieces])
         if native * 2 > len(self.pieces) and sum([piece.nbytes for piece in self.pieces]) < _MOST:

@@ -61,17 +61,20 @@ def may_be_last(sightings: int, used: str) -> bool:
     """
     if flags.engine or flags.compare or _state.at_once:
         return False
-    return (sightings == 1 or (used == BLOCKS and sightings < ENOUGH)) and _best() == _NATIVE
+    # The native engine is not asked for: loading it takes longer than a first line in a REPL.
+    return (sightings == 1 or (used == BLOCKS and sightings < ENOUGH)) and _state.native_works
 
 
 def compiler() -> Any:
-    """The engine that compiles single blocks."""
-    return engine(_NATIVE)
+    """The engine that compiles single blocks; None if there is none."""
+    return engine(_NATIVE) if _best() == _NATIVE else None
 
 
 def is_for_now(used: str) -> bool:
     """Whether a program that engine ``used`` has run deserves a better one when it comes again."""
-    return used in (_REFERENCE, BLOCKS) and _best() == _NATIVE
+    if flags.engine == _REFERENCE:
+        return False
+    return used in (_REFERENCE, BLOCKS) and _state.native_works
 
 
 def _choose(nodes: Sequence[Node], sightings: int) -> str:

@@ -38,7 +38,7 @@ Number = Any  # annotation: ints and bools given here are inputs of the program,
 Numbers = Any  # the same, for a parameter that takes a sequence of numbers
 Operand = Any  # the same, for parameters that take a tensor or a number
 _NUMERIC = ("Number", "Numbers", "Operand")
-_OFTEN = (2, 16, 256, 4096)
+_OFTEN = (16, 256, 4096)  # writing a function costs as much as hundreds of calls
 _new = object.__new__
 
 

@@ -93,7 +93,7 @@ def call(self, {parameters}, *_more, out=missing):
     _entry = _call.entry
     if recorder.thread != get_ident() or recorder.busy:
         _value = recorder.record_one(_entry, [{values}])
-    else:  # what record_one does
+    else:  # what Recorder.record does
         recorder.busy = True
         _epoch = recorder.epoch{admit}
         _key = recorder.key

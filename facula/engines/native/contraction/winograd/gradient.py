@@ -8,14 +8,13 @@ from facula.engines.native.contraction.indices import Index, minimum, minus, par
 from facula.engines.native.contraction.winograd import transforms
 from facula.engines.native.contraction.winograd.blocks import (
     Block,
-    Blocks,
     Image,
     Reader,
     block,
     fill,
     tiles,
 )
-from facula.engines.native.contraction.winograd.gradient_shape import Gradient
+from facula.engines.native.contraction.winograd.gradient_shape import TOGETHER, Gradient
 from facula.engines.native.contraction.winograd.shape import PRODUCTS, TAPS
 from facula.engines.native.ir import Function, Value
 from facula.engines.native.kernel import Kernel
@@ -27,24 +26,24 @@ class Operand:
     """Reads and transforms blocks of an operand into planes ``[product][tile][channel]``."""
 
     def __init__(
-        self, f: Function, image: Image, blocks: Blocks, source: Value, border: Value, made: Value,
-        plane: int,
-    ):  # fmt: skip
-        self.f, self.image, self.blocks = f, image, blocks
-        self.reader = Reader(f, image, blocks, source, border)
-        self.made, self.plane = made, plane
+        self, f: Function, shape: Gradient, image: Image, source: Value, border: Value, made: Value
+    ):
+        self.f, self.shape, self.image = f, shape, image
+        self.reader = Reader(f, image, shape.blocks, source, border)
+        self.made = made
         self.line = transforms.of_input if image.reach else transforms.of_gradient
 
     def transform(self, here: Block, group: Value, first: Index) -> None:
         """One vector of channels of all tiles of a block; ``first`` is its first tile's number."""
-        f, image = self.f, self.image
+        f, shape, image = self.f, self.shape, self.image
         self.reader.read(here, group)
-        with tiles(f, self.blocks, here) as (number, row, column, tile):
+        made = f.at(self.made, f.mul(group, shape.section(image)), "float")
+        with tiles(f, shape.blocks, here) as (number, row, column, tile):
             values = self.reader.tile(number, row, column)
-            at = f.mul(f.typed(plus(f, tile, first), "i64"), image.pitch)
-            place = f.at(self.made, f.add(at, f.mul(group, image.lanes)), "float")
+            at = f.mul(f.typed(plus(f, tile, first), "i64"), shape.pitch(image))
+            place = f.at(made, at, "float")
             for p, value in enumerate(transforms.square(f, self.line, values)):
-                f.store(value, f.at(place, p * self.plane, "float"))
+                f.store(value, f.at(place, p * shape.plane(image), "float"))
 
 
 def operand_kernel(shape: Gradient, image: Image) -> Kernel:
@@ -57,7 +56,7 @@ def operand_kernel(shape: Gradient, image: Image) -> Kernel:
         buffers, begin, end = f.arguments
         source, borders, made = (f.load("ptr", f.at(buffers, i, "ptr")) for i in range(3))
         border = f.at(borders, f.mul(begin, shape.border), "float")
-        one = Operand(f, image, shape.blocks, source, border, made, shape.plane(image))
+        one = Operand(f, shape, image, source, border, made)
         one.reader.prepare()
         with f.loop(part(f, begin, total, chunks), part(f, end, total, chunks)) as number:
             at = f.op("sdiv", number, image.groups)
@@ -80,21 +79,44 @@ class Sums:
         self.inputs, self.results, self.sums = inputs, results, sums
         self.kind = ir.vector("float", shape.lanes)
 
-    def add(self, count: Index, rows: Index, panels: Index, fresh: bool) -> None:
-        """The products of ``count`` tiles; added to what there is unless ``fresh``."""
+    def add(self, count: Index, rows: Index, panels: Index) -> None:
+        """Adds the products of the first ``count`` tiles."""
         f, shape = self.f, self.shape
-        with f.loop(0, PRODUCTS) as p, f.loop(0, panels) as panel, f.loop(0, rows) as row:
-            at = f.add(f.mul(p, shape.plane(shape.inputs)), f.mul(panel, shape.wide * shape.lanes))
-            inputs = f.at(self.inputs, at, "float")
-            at = f.add(f.mul(p, shape.plane(shape.results)), f.mul(row, shape.tall))
-            results = f.at(self.results, at, "float")
-            at = f.add(
+        inputs, results = shape.inputs, shape.results
+        with f.loop(0, PRODUCTS) as p:
+            planes = [
+                f.at(start, f.mul(p, size), "float")
+                for start, size in (
+                    (self.inputs, shape.plane(inputs)),
+                    (self.results, shape.plane(results)),
+                    (self.sums, shape.sums_plane),
+                )
+            ]
+            if not shape.stored:
+                self._tiles(planes, count, rows, panels)
+                return
+            with f.loop(0, count, TOGETHER) as first:
+                some = minimum(f, minus(f, count, first), TOGETHER)
+                for i, image in enumerate((inputs, results)):
+                    planes[i] = f.at(planes[i], f.mul(first, shape.pitch(image)), "float")
+                self._tiles(planes, some, rows, panels)
+
+    def _tiles(self, planes: list[Value], count: Index, rows: Index, panels: Index) -> None:
+        """One product of some tiles."""
+        f, shape = self.f, self.shape
+        inputs, results, sums = planes
+        down = shape.section(shape.results) if shape.stored else shape.tall
+        with f.loop(0, panels) as panel, f.loop(0, rows) as row:
+            at = f.mul(f.mul(panel, shape.wide), shape.section(shape.inputs))
+            place = f.add(
                 f.mul(row, shape.tall * shape.sums_row), f.mul(panel, shape.wide * shape.lanes)
             )
-            place = f.at(self.sums, f.add(f.mul(p, shape.sums_plane), at), "float")
-            self._tile(inputs, results, place, count, fresh)
+            self._tile(
+                f.at(inputs, at, "float"), f.at(results, f.mul(row, down), "float"),
+                f.at(sums, place, "float"), count,
+            )  # fmt: skip
 
-    def _tile(self, inputs: Value, results: Value, place: Value, count: Index, fresh: bool) -> None:
+    def _tile(self, inputs: Value, results: Value, place: Value, count: Index) -> None:
         """One register tile."""
         f, shape = self.f, self.shape
         spots = [
@@ -104,13 +126,13 @@ class Sums:
         ]
         slots = [f.variable(self.kind) for _ in spots]
         for slot, spot in zip(slots, spots):
-            f.set(slot, ir.constant(self.kind, 0.0) if fresh else f.load(self.kind, spot))
+            f.set(slot, f.load(self.kind, spot))
         with f.loop(0, count) as tile:
-            line = f.at(inputs, f.mul(tile, shape.inputs.pitch), "float")
+            line = f.at(inputs, f.mul(tile, shape.pitch(shape.inputs)), "float")
             vectors = [
                 f.load(self.kind, f.at(line, j * shape.lanes, "float")) for j in range(shape.wide)
             ]
-            here = f.at(results, f.mul(tile, shape.results.pitch), "float")
+            here = f.at(results, f.mul(tile, shape.pitch(shape.results)), "float")
             for i in range(shape.tall):
                 one = f.splat(f.load("float", f.at(here, i, "float")), shape.lanes)
                 for j, vector in enumerate(vectors):
@@ -193,8 +215,7 @@ def blockwise_kernel(shape: Gradient) -> Kernel:
             at += PRODUCTS * shape.plane(image)
             border = f.at(memory, at, "float")
             at += shape.border
-            plane = shape.plane(image)
-            operands.append(Operand(f, image, shape.blocks, source, border, made, plane))
+            operands.append(Operand(f, shape, image, source, border, made))
             operands[-1].reader.prepare()
         with f.loop(begin, end) as chunk:
             own = f.at(sums, f.mul(chunk, shape.partial), "float")
@@ -211,7 +232,7 @@ def blockwise_kernel(shape: Gradient) -> Kernel:
                         one.transform(here, group, 0)
                 each = shape.blocks.rows * shape.blocks.tile_columns
                 count = f.mul(f.typed(here.samples, "i64"), each)
-                adder.add(count, *shape.part, fresh=False)
+                adder.add(count, *shape.part)
         f.ret()
         return f.text()
 
@@ -234,15 +255,16 @@ def partwise_kernel(shape: Gradient, epilogue) -> Kernel:
         images = blocks.count if blocks.split else blocks.samples
         count = images * blocks.rows * blocks.tile_columns
         with f.loop(begin, end) as chunk:
-            row = f.mul(f.op("sdiv", chunk, shape.parts[1]), tall)
-            panel = f.mul(f.op("srem", chunk, shape.parts[1]), wide)
-            vector = f.mul(panel, shape.wide)
-            first = f.mul(row, shape.tall)
-            inputs = f.at(x, f.mul(vector, shape.lanes), "float")
-            adder = Sums(f, shape, inputs, f.at(g, first, "float"), own)
+            across, along = (f.op(name, chunk, shape.parts[1]) for name in ("sdiv", "srem"))
+            row, panel = f.mul(across, tall), f.mul(along, wide)
+            first, vector = f.mul(row, shape.tall), f.mul(panel, shape.wide)
+            inputs = f.at(x, f.mul(vector, shape.section(shape.inputs)), "float")
+            results = f.at(g, f.mul(row, shape.section(shape.results)), "float")
+            adder = Sums(f, shape, inputs, results, own)
             rows = minimum(f, minus(f, shape.row_tiles, row), tall)
             panels = minimum(f, minus(f, shape.panels, panel), wide)
-            adder.add(count, rows, panels, fresh=True)
+            fill(f, own, shape.partial, shape.lanes)
+            adder.add(count, rows, panels)
             channels = minimum(f, minus(f, shape.results.channels, first), tall * shape.tall)
             with f.loop(0, channels) as number:
                 here = f.at(own, f.mul(number, shape.sums_row), "float")

@@ -25,9 +25,10 @@ from facula.engines.native.views import View
 OUTPUT_CYCLES = 80  # of a tile: one vector of the results' gradient, read and transformed
 TAPS_CYCLES = 200  # of the gradient of one vector of kernels
 MOST_PARTIAL = 1200 << 10  # bytes of sums that a chunk may keep for itself
-MOST_STORED = 48 << 20  # bytes of transformed operands that may lie in memory
+MOST_STORED = 128 << 20  # bytes of transformed operands that may lie in memory
 MOST_SPLITS = 16
-PART_ROWS, PART_VECTORS = 32, 8  # of the sums that are in the cache together
+PART = 4, 8  # register tiles of a part of the sums, along rows and columns
+TOGETHER = 128  # tiles of stored operands that are used together, from the cache
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,7 @@ class Gradient:
         """Register tiles of a part of the sums: along rows and along columns."""
         if not self.stored:
             return self.row_tiles, self.panels
-        return (
-            min(self.row_tiles, ceiling(PART_ROWS, self.tall)),
-            min(self.panels, ceiling(PART_VECTORS, self.wide)),
-        )
+        return min(self.row_tiles, PART[0]), min(self.panels, PART[1])
 
     @property
     def parts(self) -> tuple[int, int]:
@@ -97,9 +95,17 @@ class Gradient:
 
     # Memory, in elements; see the forward shape.
 
+    def pitch(self, image: Image) -> int:
+        """From tile to tile in a transformed operand; stored ones are packed for register tiles."""
+        return self.lanes if self.stored else image.pitch
+
+    def section(self, image: Image) -> int:
+        """From one vector of channels to the next."""
+        return self.tiles * self.lanes if self.stored else self.lanes
+
     def plane(self, image: Image) -> int:
-        """A plane of a transformed operand; the last tile may be read beyond its channels."""
-        return self.tiles * image.pitch + 4 * self.lanes
+        """From product to product."""
+        return (image.groups if self.stored else 1) * self.tiles * self.pitch(image) + self.lanes
 
     @property
     def sums_row(self) -> int:
@@ -191,8 +197,9 @@ def _with_registers(found: Gradient) -> Gradient:
     options = [
         replace(found, tall=tall, wide=wide)
         for wide in (1, 2, 3, 4)
-        for tall in range(1, 17)
-        if tall * wide + wide + 1 <= target.registers() and found.inputs.groups % wide == 0
-        if tall <= found.lanes
+        for tall in range(1, found.lanes + 1)
+        if tall * wide + wide + 1 <= target.registers()
+        if found.inputs.groups % wide == 0
+        if not found.stored or (tall == found.lanes and wide == 1)
     ]
     return min(options, key=lambda option: option.cycles)

@@ -37,6 +37,7 @@ def explain(what: Any, *args: Any, **kwargs: Any) -> str:
     if not isinstance(what, TensorBase):
         return _explain_call(what, args, kwargs)
     what._sync()
+    recorder.land()
     value = what._value
     if value.buffer is not None:
         return f"{value.spec}: computed already, nothing is pending"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -41,9 +42,13 @@ class OneThread:
     """A context within which, in any thread of Python, products use one thread."""
 
     def __init__(self) -> None:
+        self.before = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Nobody is inside: as at first, and in a child of a fork, which has but one thread."""
         self.lock = threading.Lock()
         self.inside = 0
-        self.before = 1
 
     def __enter__(self) -> None:
         found = _functions()
@@ -64,3 +69,5 @@ class OneThread:
 
 
 one_thread = OneThread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=one_thread.reset)

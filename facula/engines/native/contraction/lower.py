@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 
 from facula.engines.native import ir, target
-from facula.engines.native.contraction import kinds, winograd
+from facula.engines.native.contraction import depthwise, kinds, winograd
 from facula.engines.native.contraction.blocks import Writer
 from facula.engines.native.contraction.choose import Choice, choose
 from facula.engines.native.contraction.combine import combine
@@ -106,6 +106,8 @@ class Lowering:
             pieces = winograd.pieces(
                 kind, params, a, b, shape, epilogue, self._temporary, self.rounds
             )
+            if pieces is None:
+                pieces = depthwise.pieces(kind, params, a, b, shape, epilogue, self.rounds)
             if pieces is not None:
                 return Lowered(pieces, self.temps)
         left = Strided(self.sources[0], a.shape, a.strides, a.offset)

@@ -335,7 +335,12 @@ def cross_entropy(
     >>> torch.nn.functional.cross_entropy(logits, torch.tensor([1]))
     tensor(0.6931)
     """
-    if _like_before(input, target, weight, size_average, reduce, reduction, label_smoothing):
+    own = getattr(getattr(weight, "_value", None), "spec", None)
+    try:
+        passed = (input._value.spec, target._value.spec, own, reduction) in _passed
+    except (AttributeError, TypeError):  # no tensors, which the checks refuse
+        passed = False
+    if passed and size_average is None and reduce is None and not label_smoothing:
         _check_range(target, _shape(input)[_axis(input)], ignore_index)
         return _cross_entropy(input, target, weight, reduction, int(ignore_index), None)[0]
     reduction = chosen(reduction, size_average, reduce)
@@ -348,25 +353,11 @@ def cross_entropy(
     require_real("log_softmax_lastdim_kernel_impl", input)
     _check_range(target, _shape(input)[_axis(input)], ignore_index)
     if smoothing is None and target._value.spec.dtype is dtypes.int64:
-        _passed.put(_kind(input, target, weight, reduction), True)
+        _passed.put((input._value.spec, target._value.spec, own, reduction), True)
     return _cross_entropy(input, target, weight, reduction, int(ignore_index), smoothing)[0]
 
 
 _passed = Cache(1000)  # kinds of plain calls that passed all checks but that of the class numbers
-
-
-def _kind(input, target, weight, reduction):
-    own = None if weight is None else weight._value.spec
-    return input._value.spec, target._value.spec, own, reduction
-
-
-def _like_before(input, target, weight, size_average, reduce, reduction, label_smoothing):
-    if size_average is not None or reduce is not None or label_smoothing:
-        return False
-    try:
-        return _kind(input, target, weight, reduction) in _passed
-    except (AttributeError, TypeError):  # no tensors, which the checks refuse
-        return False
 
 
 def _soft_cross_entropy(input, target, weight, reduction, ignore_index, smoothing):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,8 @@ _cache: dict[tuple, Plan] = {}
 # and the plan. A loop does the same again, and need not find out anew what is still needed.
 _latest: dict[tuple, tuple[list[int], tuple[int, ...], Plan]] = {}
 _kept = {"nodes": 0}
+# How often an engine was chosen for a program: a number that stands still while a loop is steady.
+_choices = itertools.count()
 _MOST_LATEST = 256
 
 
@@ -29,14 +32,15 @@ class Plan:
     """A program ready to run, and how often it has been seen."""
 
     __slots__ = (
-        "_donors_in", "_expanded", "_recorded", "donors", "early", "engine", "executable", "late",
-        "sightings",
+        "_donors_in", "_expanded", "_recorded", "chosen", "donors", "early", "engine", "executable",
+        "late", "sightings",
     )  # fmt: skip
 
     def __init__(self, key, live, specs, calls, lines):
         self._recorded = key, live, specs, calls, lines
         self._expanded: tuple[list[Node], list[Node]] | None = None
         self.sightings = 0
+        self.chosen = 0  # which choice of an engine was the last for this program
         self.executable: Any = None
         self.engine = ""
         # Pairs of (input, output): the input's memory serves for the output if nobody needs it.
@@ -100,7 +104,9 @@ class Plan:
 
     def compile(self) -> None:
         """Choose an engine by how often the program has been seen, and compile for it."""
-        if tiers.may_be_last(self.sightings, self.engine):
+        before, self.chosen = self.chosen, next(_choices)
+        since = self.chosen - before
+        if tiers.may_be_last(self.sightings, self.engine, since):
             key, live, specs, calls, lines = self._recorded
             pieces = Pieces(key, calls, live, specs, lines)
             if pieces.work() <= tiers.LARGE:

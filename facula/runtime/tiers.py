@@ -19,7 +19,8 @@ from facula.graph.node import Node
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
 OFTEN = 8  # programs that were seen once and share a block, before the block is compiled by itself
-ENOUGH = 8  # sightings of a program of such blocks from which it is compiled as a whole
+ENOUGH = 32  # sightings from which a program that comes again rarely is compiled as a whole
+FAR = 64  # it comes again rarely if more programs that are not compiled ran in between
 BLOCKS = "block-by-block"  # how such a program is run; not an engine of its own
 _REFERENCE, _NATIVE = "reference", "native"
 
@@ -53,16 +54,18 @@ def engine_for(nodes: Sequence[Node], sightings: int) -> Engine:
     return engine(_choose(nodes, sightings))
 
 
-def may_be_last(sightings: int, used: str) -> bool:
-    """Whether a program may not come again: then the less is made of it the better.
+def may_be_last(sightings: int, used: str, since: int) -> bool:
+    """Whether a program may not come again soon: then the less is made of it the better.
 
-    ``used`` is what ran it before. One that was made of blocks seen often is one of many; most of
-    them come again rarely, if at all, as a text of the same length does in the next epoch.
+    ``used`` is what ran it before, ``since`` how many others that were not compiled yet ran since
+    then. One of many, or one made of blocks that many share, comes again rarely, as a text of the
+    same length does in the next epoch: compiling it costs as much as dozens of its runs.
     """
     if flags.engine or flags.compare or _state.at_once:
         return False
+    rare = sightings < ENOUGH and (used == BLOCKS or since > FAR)
     # The native engine is not asked for: loading it takes longer than a first line in a REPL.
-    return (sightings == 1 or (used == BLOCKS and sightings < ENOUGH)) and _state.native_works
+    return (sightings == 1 or rare) and _state.native_works
 
 
 def compiler() -> Any:

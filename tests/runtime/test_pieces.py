@@ -191,3 +191,26 @@ def test_operands_of_a_call_that_was_refused_do_no_harm():
         y + lost
     assert doubled.item() == 2.0
     assert (y * 3).item() == 6.0
+
+
+def test_what_comes_again_after_many_others_is_not_compiled_for_it(monkeypatch):
+    monkeypatch.setattr(tiers, "OFTEN", 1000)
+    monkeypatch.setattr(tiers, "ENOUGH", 3)
+    monkeypatch.setattr(tiers, "FAR", 5)
+    x = torch.tensor([1.0, -2.0])
+
+    def program(n):
+        y = x
+        for _ in range(n):
+            y = y.square().sqrt() + 1
+        return y.tolist()
+
+    engines = []
+    for _ in range(3):  # as in epochs over texts of these lengths
+        for n in range(1, 11):
+            assert program(n) == [n + 1.0, n + 2.0]
+        engines.append({plan.engine for plan in plans.known()})
+    assert engines == [{"reference"}, {"reference"}, {"native"}]
+    program(40)
+    program(40)
+    assert newest().engine == "native"

@@ -148,16 +148,19 @@ class Update:
 
     def _values_of(self, numbers) -> list[Value]:
         """Numbers as inputs; those that are the very objects of the last call have values yet."""
-        before, found = self._numbers, []
+        before = self._numbers
+        if len(before) != len(numbers):
+            before = self._numbers = [float_value(0.0) for _ in numbers]
+        found = []
         for i, number in enumerate(numbers):
             if number.__class__ is not float:
                 number._sync()
                 found.append(number._value)
-            elif i < len(before) and before[i].buffer is number:
-                found.append(before[i])
-            else:
-                found.append(float_value(number))
-        self._numbers = found
+                continue
+            value = before[i]
+            if value.buffer is not number:
+                value = before[i] = float_value(number)
+            found.append(value)
         return found
 
 

@@ -1,5 +1,7 @@
 """Indexing behind leading axes, as the native engine rewrites it, against plain NumPy."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from facula.engines.native.engine import NativeEngine
 from facula.engines.native.lowering.patterns import rewrite
 from facula.graph.node import apply, input_node
 from facula.graph.primitives.indexing import index, index_put
-from facula.graph.primitives.movement import Data, broadcast, constant, permute
+from facula.graph.primitives.movement import Data, broadcast, concat, constant, permute, slice_
 from facula.graph.spec import spec
 from tests.native.widths import vector_bits
 
@@ -152,6 +154,24 @@ def test_known_runs(places, shape):
 def test_many_known_runs_are_indices():
     places = np.repeat(np.arange(9), 2)
     Program((3, 9), 1, [(1,)], float32, places).reads("index_along")
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("cuts", [(0, 3, 5), (0, 1, 4, 5)], ids=str)
+def test_slices_in_another_order(axis, cuts):
+    array = np.random.default_rng(0).standard_normal((5, 5, 5)).astype(np.float32)
+    x = input_node(spec(array.shape, float32))
+    parts = []
+    for first, last in reversed([*pairwise(cuts)]):
+        start, stop = [0] * 3, [5] * 3
+        start[axis], stop[axis] = first, last
+        params = {"start": tuple(start), "stop": tuple(stop), "step": (1, 1, 1)}
+        parts.append(apply(slice_, (x,), params))
+    nodes = [x, *parts, apply(concat, tuple(parts), {"axis": axis})]
+    assert "index_runs" in [n.primitive.name for n in rewrite(nodes, nodes[-1:])[0]]
+    (found,) = NativeEngine().compile(nodes, nodes[-1:]).run([array])
+    order = np.concatenate([np.arange(a, b) for a, b in reversed([*pairwise(cuts)])])
+    np.testing.assert_array_equal(found, np.take(array, order, axis))
 
 
 @pytest.mark.parametrize("bad", [-1, 9, 2**40])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from facula.engines.native.lowering.expressions import is_zero
 from facula.graph.node import Node
 from facula.graph.primitive import Primitive
 from facula.graph.primitives.indexing import index, index_put
-from facula.graph.primitives.movement import constant, permute, reshape
+from facula.graph.primitives.movement import concat, constant, permute, reshape, slice_
 from facula.graph.spec import spec
 
 
@@ -89,6 +90,8 @@ ADD_RUNS = Primitive(
     doc="Zeros, and runs of the operand added to them where INDEX_RUNS would read: its gradient.",
 )
 _MOST_RUNS = 8  # each is code of its own
+_MANY_PLANES = 16  # that threads can share
+_SMALL = 1 << 18  # bytes that need no threads
 
 
 def indexed_in_place(node: Node) -> list[Node] | None:
@@ -137,6 +140,29 @@ def _write(node: Node) -> list[Node] | None:
     given = _brought_back(values, lead, behind, made)
     params = {"lead": lead, "mode": mode}
     return [*made, Node(PUT_ALONG, (base, given, *indices), params, node.spec)]
+
+
+def joined_runs(node: Node) -> list[Node] | None:
+    """The node that replaces slices of one array that are joined in another order: rolling."""
+    if node.primitive is not concat or len(node.inputs) > _MOST_RUNS:
+        return None
+    axis, first = node.params["axis"], node.inputs[0]
+    if any(n.primitive is not slice_ or n.inputs != first.inputs for n in node.inputs):
+        return None
+    (x,) = first.inputs
+    planes = x.spec.numel // max(1, prod(x.spec.shape[axis:]))
+    if planes < _MANY_PLANES and x.spec.nbytes > _SMALL:
+        return None
+    runs = []
+    for part in node.inputs:
+        start, stop, step = (part.params[k] for k in ("start", "stop", "step"))
+        whole = [(0, n) for n in x.spec.shape]
+        whole[axis] = (start[axis], stop[axis])
+        if [*zip(start, stop, strict=True)] != whole or any(n != 1 for n in step):
+            return None
+        runs.append((start[axis], stop[axis] - start[axis]))
+    params = {"lead": axis, "runs": tuple(runs), "size": node.spec.shape[axis]}
+    return [Node(INDEX_RUNS, (x,), params, node.spec)]
 
 
 def _runs(indices: Sequence[Node]) -> tuple[tuple[int, int], ...]:

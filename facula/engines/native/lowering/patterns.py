@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facula.engines.native.lowering.expressions import is_zero
-from facula.engines.native.lowering.index_patterns import indexed_in_place
+from facula.engines.native.lowering.index_patterns import indexed_in_place, joined_runs
 from facula.engines.native.lowering.sort_patterns import first_of_order
 from facula.engines.native.lowering.window_patterns import (
     at_constants,
@@ -22,7 +22,7 @@ from facula.graph.node import Node
 from facula.graph.passes import live_nodes
 from facula.graph.primitive import Primitive
 from facula.graph.primitives.indexing import index, index_put, scatter
-from facula.graph.primitives.movement import reshape, window, window_update
+from facula.graph.primitives.movement import concat, reshape, window, window_update
 from facula.graph.primitives.reduction import argsort, maximum
 from facula.graph.primitives.window import window_argmax, window_max
 
@@ -48,7 +48,7 @@ MAX_POOL_GRAD = Primitive(
 
 
 # Nothing is rewritten without one of these.
-_STARTING = (scatter, window, window_update, index, index_put, argsort, window_max)
+_STARTING = (scatter, window, window_update, index, index_put, argsort, window_max, concat)
 
 
 def rewrite(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], list[Node]]:
@@ -84,6 +84,7 @@ def _one_node(node: Node) -> list[Node] | None:
         _max_pool_grad(node)
         or _masked_by_relu(node)
         or indexed_in_place(node)
+        or joined_runs(node)
         or first_of_order(node)
         or _whole_maximum(node)
     )

@@ -68,10 +68,25 @@ def to_numpy(tensor) -> np.ndarray:
     storage = alias.storage
     if storage.array is None:
         buffer = host(storage.value)
-        if not _only_ours(storage, buffer):
+        if _only_ours(storage, buffer):
+            storage.value.buffer = None  # only then can be seen when nobody shares it any more
+        else:
             buffer = np.array(buffer, storage.spec.dtype.numpy)
         storage.share(buffer.reshape(-1))
     return storage.window(own, alias.strides, alias.offset)
+
+
+def peek(tensor) -> np.ndarray:
+    """The numbers of a tensor as they are now, without copying memory that NumPy shares.
+
+    For who reads them at once: they must not be written, and may change after the next operation.
+    """
+    alias = tensor._alias
+    if alias is not None:
+        storage = alias.storage
+        if storage.array is not None and storage.still_shared():
+            return storage.window(tensor._value.spec, alias.strides, alias.offset)
+    return tensor._buffer()
 
 
 def _only_ours(storage, buffer) -> bool:
@@ -80,9 +95,16 @@ def _only_ours(storage, buffer) -> bool:
     Then it can be shown to NumPy as it is. Otherwise NumPy gets a copy: somebody (a saved value, a
     pending program, another value over the same array) relies on the numbers staying as they are.
     """
-    if not isinstance(buffer, np.ndarray) or buffer.base is not None or not buffer.flags.writeable:
+    if not isinstance(buffer, np.ndarray) or not buffer.flags.writeable:
         return False
     if not buffer.flags.c_contiguous:
         return False
+    owner = buffer.base
+    if owner is not None:
+        # Memory that NumPy saw before comes back as a view of the array that owns it.
+        if type(owner) is not np.ndarray or owner.base is not None or not owner.flags.writeable:
+            return False
+        if getrefcount(owner) > 3:  # the buffer's slot, the name, the argument
+            return False
     # the storage's slot, a handle's slot, the argument; the value's slot, two names, the argument
     return getrefcount(storage.value) <= 3 and getrefcount(buffer) <= 4

@@ -185,7 +185,12 @@ class Tensor(TensorBase, metaclass=_TensorType):
     @property
     def requires_grad(self) -> bool:
         """Whether gradients are computed for it."""
-        if self._alias is not None:
+        alias = self._alias
+        # Reading all that NumPy shares would take long, and says nothing about gradients unless
+        # they flow through the tensor that this is a view of.
+        if alias is not None and not (
+            alias.storage.array is not None and (alias.base is None or alias.base._node is None)
+        ):
             self._sync()
         return self._node is not None
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from facula.base import dtypes
 from facula.tensors import Tensor, adopt
+from facula.tensors.sharing import peek
 
 __all__ = ["computed", "read", "row", "tensor_of"]
 
@@ -19,16 +20,18 @@ def tensor_of(array: np.ndarray) -> Tensor:
 
 def read(tensor: Tensor) -> np.ndarray:
     """Returns the values of a tensor, on the CPU, as an array that must not be written to."""
-    return tensor.detach().cpu()._buffer()
+    return peek(tensor.detach().cpu())
 
 
 def computed(tensor: Tensor) -> np.ndarray | None:
     """Returns the values if they are there already and nothing about them needs recording."""
     if tensor.requires_grad or tensor.device.type != "cpu" or tensor.dtype is dtypes.bfloat16:
         return None
-    if not isinstance(getattr(tensor._value, "buffer", None), np.ndarray):
+    alias = tensor._alias
+    shared = alias is not None and alias.storage.array is not None
+    if not shared and not isinstance(getattr(tensor._value, "buffer", None), np.ndarray):
         return None
-    return tensor._buffer()
+    return peek(tensor)
 
 
 def row(source: Any, index: Any) -> np.ndarray:

@@ -1,6 +1,7 @@
 """The loader in one process: arguments, collation, batch fetching; and datasets by themselves."""
 
 import collections
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -268,3 +269,59 @@ def test_datasets_together():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert [len(part) for part in random_split(range(10), [0.33, 0.33, 0.34])] == [4, 3, 3]
+
+
+class Rows(Dataset):
+    def __init__(self, rows):
+        self.rows = rows
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, i):
+        return self.rows[i]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("kind", [TensorDataset, Rows])
+def test_a_batch_costs_no_copy_of_the_data(kind, shared):
+    array = np.arange(2.0**20).reshape(1024, 1024)
+    data = torch.from_numpy(array) if shared else torch.tensor(array)
+    data.numpy()
+    batches = iter(DataLoader(kind(data), 4))
+    next(batches)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            next(batches)
+            data.numpy()
+        assert tracemalloc.get_traced_memory()[1] < array.nbytes / 8
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", [TensorDataset, Rows])
+def test_batches_of_shared_memory_are_read_when_they_are_made(kind):
+    array = np.zeros((6, 2), np.float32)
+    data = torch.from_numpy(array)
+    batches = iter(DataLoader(kind(data), 2))
+
+    def take():
+        batch = next(batches)
+        return batch[0] if kind is TensorDataset else batch
+
+    first = take()
+    array[:] = 1
+    second = take()
+    data[4] = 2
+    third = take()
+    first[0] = 5
+    assert first.tolist() == [[5, 5], [0, 0]] and second.tolist() == [[1, 1], [1, 1]]
+    assert third.tolist() == [[2, 2], [1, 1]] and array[0].tolist() == [1, 1]
+
+
+def test_dtypes_that_numpy_lacks():
+    data = torch.arange(12.0).reshape(4, 3).to(torch.bfloat16)
+    for batches in (DataLoader(TensorDataset(data), 2), DataLoader(Rows(data), 2)):
+        first = next(iter(batches))
+        same(first[0] if isinstance(first, list) else first, data[:2])

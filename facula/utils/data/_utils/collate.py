@@ -11,6 +11,7 @@ import numpy as np
 from facula import operators as ops
 from facula import tensors
 from facula.tensors import Tensor
+from facula.tensors.sharing import peek
 
 CollateMap = dict[Any, Callable]
 _REFUSED = (
@@ -80,10 +81,7 @@ def collate_tensor_fn(batch: Sequence, *, collate_fn_map: CollateMap | None = No
     if all(_is_plain(tensor) for tensor in batch):
         shape, dtype = first.shape, first.dtype
         if all(t.shape == shape and t.dtype == dtype for t in batch):
-            try:
-                return tensors.from_numpy(np.stack([tensor.numpy() for tensor in batch]))
-            except TypeError:  # a dtype NumPy lacks (bfloat16)
-                pass
+            return tensors.adopt(np.stack([peek(tensor) for tensor in batch]), dtype)
     return ops.stack(tuple(batch), 0)
 
 

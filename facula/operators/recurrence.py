@@ -126,6 +126,8 @@ def _recurrence_grad(memory, w_hh, outputs, last, packing, cell: str, reverse: b
     if kind.wide > kind.gates:  # a GRU's new gate comes in two: the last is the input's part
         parts = [_columns(wide, 0, width - hidden), _columns(wide, width, width + hidden)]
         gates = kit.bind(m.concat, *parts, axis=len(rows))
-    b_hh = kit.bind(reductions.total, recurrent, axes=(0,)) if biased else weight
+    b_hh = weight
+    if biased:  # the sum that is the other bias's gradient too
+        b_hh = kit.bind(reductions.total, _columns(wide, 0, width), axes=tuple(range(len(rows))))
     first = [_part(flat, places.first_grad(i), (batch, hidden)) for i in range(kind.states)]
     return [gates, weight, b_hh, *first]

@@ -122,3 +122,19 @@ def test_results_that_are_operands_or_the_same_or_constant():
     a, b, c = x.clone(), x * 2, x + x
     d = torch.zeros(2)
     assert [t.tolist() for t in (a, b, c, d)] == [[1, -2], [2, -4], [2, -4], [0, 0]]
+
+
+def test_one_value_as_two_results_is_stored_twice_by_its_kernel():
+    first, second = (torch.zeros(40, requires_grad=True) for _ in range(2))
+    x = torch.arange(120.0).reshape(3, 40)
+
+    def backward():
+        for bias in (first, second):
+            bias.grad = None
+        (x * (first + second)).sum().backward()
+        return [bias.grad.numpy() for bias in (first, second)]
+
+    assert kernels(backward).count("reduce") == 1
+    one, other = backward()
+    one[0] = -1
+    np.testing.assert_array_equal(other, x.sum(0).numpy())

@@ -11,9 +11,10 @@ from facula.engines.native import jit, linked, threads
 from facula.engines.native.executable import NativeSegment
 from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Unsupported, lower
-from facula.engines.native.lowering.segments import Segment, split
+from facula.engines.native.lowering.segments import Segment, has_code, split
 from facula.engines.reference.engine import Interpreter
 from facula.graph.node import INPUT, Node
+from facula.graph.primitives.movement import reshape
 
 
 class Segments:
@@ -56,7 +57,7 @@ class NativeEngine:
         jit.check()  # raises Unavailable where there is no LLVM
 
     def compile(self, nodes: Sequence[Node], outputs: Sequence[Node]):
-        nodes, outputs = rewrite(nodes, outputs)
+        nodes, outputs = _with_copies(*rewrite(nodes, outputs))
         inputs = [n for n in nodes if n.primitive is INPUT]
         refused: set[Node] = set()
         while True:
@@ -84,6 +85,21 @@ class NativeEngine:
 
     def use_threads(self, count: int) -> None:
         threads.set_count(count)
+
+
+def _with_copies(nodes: list[Node], outputs: list[Node]) -> tuple[list[Node], list[Node]]:
+    """A node that is several results, as gradients of two biases are, is stored as often."""
+    made, results = list(nodes), []
+    seen: set[Node] = set()
+    for node in outputs:
+        if node in seen and node.primitive.kind not in ("input", "create"):
+            copy = Node(reshape, (node,), {"shape": node.spec.shape}, node.spec)
+            if has_code(copy):
+                node = copy
+                made.append(node)
+        seen.add(node)
+        results.append(node)
+    return made, results
 
 
 def _executable(segment: Segment):

@@ -109,7 +109,7 @@ class Plan:
         if tiers.may_be_last(self.sightings, self.engine, since):
             key, live, specs, calls, lines = self._recorded
             pieces = Pieces(key, calls, live, specs, lines)
-            if pieces.work() <= tiers.LARGE:
+            if not tiers.is_worth_compiling(pieces.work(), self.sightings):
                 self.executable, self.engine = pieces, pieces.link()
                 return
         chosen = tiers.engine_for(self.nodes, self.sightings)

@@ -18,6 +18,7 @@ from facula.engines.registry import Unavailable, engine
 from facula.graph.node import Node
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
+COMPILING = 3e8  # nanoseconds that compiling a program takes, roughly
 OFTEN = 8  # programs that were seen once and share a block, before the block is compiled by itself
 ENOUGH = 32  # sightings from which a program that comes again rarely is compiled as a whole
 FAR = 64  # it comes again rarely if more programs that are not compiled ran in between
@@ -66,6 +67,13 @@ def may_be_last(sightings: int, used: str, since: int) -> bool:
     rare = sightings < ENOUGH and (used == BLOCKS or since > FAR)
     # The native engine is not asked for: loading it takes longer than a first line in a REPL.
     return (sightings == 1 or rare) and _state.native_works
+
+
+def is_worth_compiling(nanoseconds: float, sightings: int) -> bool:
+    """Whether a program of so much :func:`work` is compiled although it may not come again soon."""
+    if sightings == 1:
+        return nanoseconds > LARGE
+    return nanoseconds * sightings > COMPILING
 
 
 def compiler() -> Any:

@@ -214,3 +214,21 @@ def test_what_comes_again_after_many_others_is_not_compiled_for_it(monkeypatch):
     program(40)
     program(40)
     assert newest().engine == "native"
+
+
+@pytest.mark.parametrize(("nanoseconds", "engine"), [(1e3, "native"), (1e12, "reference")])
+def test_what_comes_again_rarely_is_compiled_when_its_work_is_worth_it(
+    monkeypatch, nanoseconds, engine
+):
+    monkeypatch.setattr(tiers, "OFTEN", 1000)
+    monkeypatch.setattr(tiers, "FAR", 2)
+    monkeypatch.setattr(tiers, "COMPILING", nanoseconds)
+    x = torch.tensor([0.5, -2.0])
+    for _ in range(2):
+        for n in range(6):
+            expected = np.array([0.5, -2.0])
+            y = x
+            for _ in range(n):
+                y, expected = torch.arctan(y), np.arctan(expected)
+            np.testing.assert_allclose(y.numpy(), expected, rtol=1e-5)
+    assert {plan.engine for plan in plans.known()} == {engine}

@@ -21,22 +21,20 @@ class Division:
         sizes, outer = program.sizes, program.outer
         self.lanes = _lanes(program)
         self.inner_lane = outer < len(sizes) and _rows_lie_along_memory(program)
+        last = sizes[outer - 1] if outer else 1
         if self.inner_lane:
             self.lane: int | None = len(sizes) - 1
             self.block, self.blocks = 1, 1
             self.rows = program.rows
         else:
             self.lane = outer - 1 if outer else None
-            last = sizes[outer - 1] if outer else 1
             self.block = -(-max(self.lanes, BLOCK // program.row) // self.lanes) * self.lanes
             self.blocks = -(-last // self.block)
             self.rows = prod(sizes[: max(0, outer - 1)])
         self.short = self.inner_lane and self._is_short(program)
         self.group = self._rows_together(program) if self.short else 1
         self.units = self.rows // self.group * self.blocks
-        width = min(self.block, program.rows) * program.row
-        if self.inner_lane:
-            width = program.row * self.group
+        width = program.row * (self.group if self.inner_lane else min(self.block, last))
         self.per_chunk = max(1, BLOCK // max(1, width))
         self.chunks = max(1, -(-self.units // self.per_chunk))
 
@@ -81,12 +79,13 @@ def _rows_lie_along_memory(program: LoopProgram) -> bool:
         if store.full:
             return store.place.coefficient(lane) == 1
     inner = range(program.outer, len(program.sizes))
-    along_inner = along_outer = 0
-    for instruction in program.instructions:
-        # What is read once a row does not matter beside what is read for each element.
-        if instruction[0] == "load" and any(instruction[-1].involves(d) for d in inner):
-            along_inner += instruction[-1].coefficient(lane) == 1
-            along_outer += instruction[-1].coefficient(program.outer - 1) == 1
-    if along_inner == along_outer:
+    forms = [i[-1] for i in program.instructions if i[0] == "load"]
+    # What is read once a row does not matter beside what is read for each element.
+    forms = [form for form in forms if any(form.involves(d) for d in inner)]
+    scattered = [
+        sum([form.involves(d) and form.coefficient(d) != 1 for form in forms])
+        for d in (lane, program.outer - 1)
+    ]
+    if scattered[0] == scattered[1]:
         return program.sizes[lane] >= program.sizes[program.outer - 1]
-    return along_inner > along_outer
+    return scattered[0] < scattered[1]

@@ -18,7 +18,7 @@ from facula.engines.native.lowering import short_rows
 from facula.engines.native.lowering.division import Division
 from facula.engines.native.lowering.expressions import HEAVY, parse_constant
 from facula.engines.native.lowering.forms import Form
-from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
+from facula.engines.native.lowering.loops import LoopProgram, Store, levels, live, operands
 from facula.engines.native.lowering.reductions import Accumulator, part
 
 UNROLL = 4  # accumulators of a reduction: additions wait for each other otherwise
@@ -27,25 +27,29 @@ UNROLL = 4  # accumulators of a reduction: additions wait for each other otherwi
 def kernel(program: LoopProgram, kind: str = "loop") -> Kernel:
     """The program as a kernel."""
     plan = Division(program)
-    elements = program.rows * program.row
-    work = sum(_weight(i) for i in program.instructions)
+    rows, elements = program.rows, program.rows * program.row
+    counts = [elements if each or rows == elements else rows for each in levels(program)]
+    work = sum([n * _weight(i) for n, i in zip(counts, program.instructions, strict=True)])
+    work += sum([_MOVED * (elements if s.full else rows) for s in program.stores])
     return Kernel(
         kind,
         repr(program),
         lambda name: Writer(program, plan).function(name).text(),
         plan.chunks,
-        elements * work / 16 + 20,
-        elements * sum(i[0] == "op" for i in program.instructions),
+        work / 16 + 20,
+        sum([n for n, i in zip(counts, program.instructions, strict=True) if i[0] == "op"]),
     )
 
 
+_MOVED = 0.8  # nanoseconds of reading or writing 16 floats
 _HEAVY = HEAVY | {"sqrt", "div"}
 
 
 def _weight(instruction: tuple) -> float:
+    """Nanoseconds that 16 lanes take, about."""
     if instruction[0] == "op":
-        return 6.0 if instruction[2] in _HEAVY else 0.5
-    return 0.8
+        return 3.0 if instruction[2] in _HEAVY else 0.25
+    return _MOVED if instruction[0] == "load" else 0.25
 
 
 class Scope:

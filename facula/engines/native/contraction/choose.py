@@ -205,7 +205,8 @@ class Chooser:
         if packed:
             vector_copy = vectors.pack(tile[-1], self.memory)
             cycles += vector_copy.cycles
-        if not direct and self._scalars_need_packing(scalars, prod(rows), cycles):
+        calm = packed or self._spacing(vectors) <= 512
+        if not direct and self._scalars_need_packing(scalars, prod(rows), cycles, calm):
             scalar_copy = scalars.pack(rows[0], self.memory)
             cycles += scalar_copy.cycles
         plan = self._plan("outer", scalars, vectors, rows, tile, transposed)
@@ -240,15 +241,25 @@ class Chooser:
             problem.shape, (), transposed,
         )  # fmt: skip
 
-    def _scalars_need_packing(self, scalars: Side, rows: int, cycles: float) -> bool:
-        """Whether rows read in place would fight for the same cache sets, or lie far apart."""
+    def _spacing(self, side: Side) -> int:
+        """Terms of a sum that are so many bytes apart fall into few sets of the cache, if large."""
+        if not self.problem.summed:
+            return 0
+        return gcd(abs(side.stride(self.problem.summed[-1])) * ir.align_of(self.memory), WAY)
+
+    def _scalars_need_packing(self, scalars: Side, rows: int, cycles: float, calm: bool) -> bool:
+        """Whether rows read in place would fight for the same cache sets, or lie far apart.
+
+        A few rows have room there if the other operand is ``calm``: spread over all sets.
+        """
         if not scalars.can_pack or rows < 4 or not self.sum_size:
             return False
         bytes_ = ir.align_of(self.memory)
         apart = abs(scalars.stride(scalars.axes[0])) * bytes_
         steps = [abs(scalars.stride(a)) * bytes_ for a in self.problem.summed]
         scattered = bool(steps) and steps[-1] > 64 and apart > 64
-        crowded = apart % 1024 == 0 and apart > 0
+        room = calm and rows * gcd(apart, WAY) <= 5 * WAY
+        crowded = apart % 1024 == 0 and apart > 0 and not room
         paged = bool(steps) and steps[-1] >= WAY and self.sum_size >= 1024
         pays = cycles > 4 * scalars.elements()
         return pays and (scattered or crowded or paged)

@@ -6,8 +6,8 @@ Every family file ends with its own lists; here they are put together.
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
-from pathlib import Path
 from types import ModuleType
 
 from facula.operators.numpy_names import TAKING, accepting
@@ -35,7 +35,7 @@ WITHOUT_OUT = frozenset(
 
 
 def _collect() -> None:
-    names = [info.name for info in pkgutil.iter_modules([str(Path(__file__).parent)])]
+    names = [info.name for info in pkgutil.iter_modules([os.path.dirname(__file__)])]
     # All are imported before any is wrapped: among themselves they call the plain functions.
     for module in [importlib.import_module(f"facula.operators.{name}") for name in names]:
         if module.__name__ != __name__:

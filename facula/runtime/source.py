@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from pathlib import Path
 from types import FrameType
 
-_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 class _Internal(dict):
@@ -42,7 +42,7 @@ def user_stack(most: int = 16) -> list[str]:
     while frame is not None and len(found) < most:
         code = frame.f_code
         if not _internal[code.co_filename]:
-            found.append(f"{Path(code.co_filename).name}({frame.f_lineno}): {code.co_name}")
+            found.append(f"{os.path.basename(code.co_filename)}({frame.f_lineno}): {code.co_name}")
         frame = frame.f_back
     return found
 
@@ -87,4 +87,4 @@ class Line:
         for start, end, line in code.co_lines():
             if start <= lasti < end and line is not None:
                 number = line
-        return f"{Path(code.co_filename).name}:{number}"
+        return f"{os.path.basename(code.co_filename)}:{number}"

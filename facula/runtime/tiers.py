@@ -21,7 +21,8 @@ LARGE = 3e7  # estimated nanoseconds on the reference engine from which compilin
 COMPILING = 3e8  # nanoseconds that compiling a program takes, roughly
 OFTEN = 8  # programs that were seen once and share a block, before the block is compiled by itself
 ENOUGH = 32  # sightings from which a program that comes again rarely is compiled as a whole
-FAR = 64  # it comes again rarely if more programs that are not compiled ran in between
+FAR = 64  # it comes again rarely if more programs that are not compiled ran in between,
+NEAR = 8  # and this is for programs of blocks that are compiled
 BLOCKS = "block-by-block"  # how such a program is run; not an engine of its own
 _REFERENCE, _NATIVE = "reference", "native"
 
@@ -59,12 +60,12 @@ def may_be_last(sightings: int, used: str, since: int) -> bool:
     """Whether a program may not come again soon: then the less is made of it the better.
 
     ``used`` is what ran it before, ``since`` how many others that were not compiled yet ran since
-    then. One of many, or one made of blocks that many share, comes again rarely, as a text of the
-    same length does in the next epoch: compiling it costs as much as dozens of its runs.
+    then. One of many comes again rarely, as a text of the same length does in the next epoch:
+    compiling it costs as much as dozens of its runs, or more if its blocks are compiled already.
     """
     if flags.engine or flags.compare or _state.at_once:
         return False
-    rare = sightings < ENOUGH and (used == BLOCKS or since > FAR)
+    rare = sightings < ENOUGH and since > (NEAR if used == BLOCKS else FAR)
     # The native engine is not asked for: loading it takes longer than a first line in a REPL.
     return (sightings == 1 or rare) and _state.native_works
 

@@ -176,11 +176,18 @@ def test_one_of_many_programs_is_compiled_as_a_whole_when_it_came_often(monkeypa
 
     for n in range(3, 9):
         program(n)
-    engines = []
-    for _ in range(5):
+    program(20)
+    plan = newest()
+    engines = [plan.engine]
+    for k in range(4):
+        for n in range(tiers.NEAR + 1):  # others in between
+            program(30 + 10 * k + n)
         assert program(20) == [21.0, 20.0]
-        engines.append(newest().engine)
+        engines.append(plan.engine)
     assert engines == [tiers.BLOCKS] * 3 + ["native"] * 2
+    program(25)
+    program(25)  # at once again
+    assert newest().engine == "native"
 
 
 def test_operands_of_a_call_that_was_refused_do_no_harm():

@@ -9,9 +9,11 @@ import numpy as np
 from facula.base import dtypes
 from facula.base.dtypes import FLOAT
 from facula.graph.primitives import contraction as c
+from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import indexing as ix
 from facula.graph.primitives import reduction as r
 from facula.operators import kit
+from facula.operators.axis_tables import read_axis
 from facula.operators.operator import operator
 from facula.operators.pooling import _flat, _put_places, _take_places
 from facula.operators.reduction import mean
@@ -55,8 +57,35 @@ def apply_matrices(x, matrices, transposed=False):
     for axis, matrix in enumerate(matrices, first):
         if matrix is not None:
             matrix = matrix.T if transposed else matrix
-            x = along_axis(x, axis, kit.table(np.ascontiguousarray(matrix), wide))
+            few = _sparsely(x, axis, matrix, wide)
+            if few is None:
+                few = along_axis(x, axis, kit.table(np.ascontiguousarray(matrix), wide))
+            x = few
     return kit.as_dtype(x, own)
+
+
+_ROW = 12  # products of a matrix that take as long as reading an element of a row that is chosen
+_ELEMENT = 40  # ... or each element by its own number
+
+
+def _sparsely(x, axis, matrix, own):
+    """In a body: a matrix with few numbers in a row applied to one axis; None if it has many."""
+    kept = matrix != 0
+    terms = int(kept.sum(1).max(initial=0))
+    worth = _ELEMENT if axis == len(_shape(x)) - 1 else _ROW
+    if not 0 < terms * worth < matrix.shape[1]:
+        return None
+    places = np.argsort(~kept, axis=1, kind="stable")[:, :terms]
+    places = np.where(np.take_along_axis(kept, places, 1), places, places[:, :1])
+    numbers = np.take_along_axis(matrix, places, 1)
+    numbers[:, 1:] *= places[:, 1:] != places[:, :1]
+    behind = (1,) * (len(_shape(x)) - axis - 1)
+    total = None
+    for place, weight in zip(places.T, numbers.T, strict=True):
+        weights = kit.table(np.ascontiguousarray(weight).reshape(-1, *behind), own)
+        part = kit.bind(e.mul, read_axis(x, axis, place), weights)
+        total = part if total is None else kit.bind(e.add, total, part)
+    return total
 
 
 def _averaging(n, m):

@@ -14,6 +14,7 @@ from facula.engines.native.contraction.winograd.shape import (
     MOST_MEMORY,
     PRODUCTS,
     TAPS,
+    chunks_of,
     dense,
     image_of,
     plain,
@@ -86,7 +87,8 @@ class Gradient:
     @property
     def splits(self) -> int:
         """Sums of their own that chunks have."""
-        return 1 if self.stored else min(self.blocks.count, MOST_SPLITS)
+        held = self.scratch + self.partial
+        return 1 if self.stored else min(chunks_of(held, self.blocks.count), MOST_SPLITS)
 
     @property
     def chunks(self) -> int:

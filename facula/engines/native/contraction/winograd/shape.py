@@ -18,7 +18,8 @@ INPUT_CYCLES = 90  # of a tile: one vector of channels read, turned over and tra
 RESULT_CYCLES = 110  # the same for the way back and the epilogue
 TAPS_CYCLES = 200  # of one vector of kernels
 WORTH = 0.85  # the share of the direct method's cycles from which on it pays
-MOST_CHUNKS = 32
+LEAST_CHUNKS, MOST_CHUNKS = 8, 32
+MEMORY = 12 << 20  # bytes of all chunks together, if there are more than the least
 MOST_MEMORY = 4 << 20  # bytes of a chunk: rows of very wide images do not fit into a cache
 
 
@@ -103,7 +104,7 @@ class Winograd:
 
     @property
     def chunks(self) -> int:
-        return min(self.blocks.count, MOST_CHUNKS)
+        return chunks_of(self.scratch, self.blocks.count)
 
     @property
     def cycles(self) -> float:
@@ -132,6 +133,12 @@ class Winograd:
 def worth(cycles: float, products: float) -> bool:
     """Whether so many cycles are fewer than the direct method's multiplications take."""
     return cycles < WORTH * products / target.lanes("float") * fma_cycles()
+
+
+def chunks_of(elements: int, blocks: int) -> int:
+    """How many chunks there are, with memory for so many elements each."""
+    enough = MEMORY // (elements * ir.align_of("float"))
+    return min(blocks, max(LEAST_CHUNKS, min(enough, MOST_CHUNKS)))
 
 
 def taps_in(image: Image, height: int, width: int) -> int:

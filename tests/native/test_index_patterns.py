@@ -8,6 +8,7 @@ import pytest
 from facula.base.dtypes import bool_, float16, float32, float64, int8, int64
 from facula.engines.native.engine import NativeEngine
 from facula.engines.native.lowering.patterns import rewrite
+from facula.engines.reference.engine import ReferenceEngine
 from facula.graph.node import apply, input_node
 from facula.graph.primitives.indexing import index, index_put
 from facula.graph.primitives.movement import Data, broadcast, concat, constant, permute, slice_
@@ -71,11 +72,15 @@ class Program:
     def run(self, primitive, inputs, nodes, buffers):
         given = [n for n in self.indices if n not in self.extra]
         nodes = [*inputs, *given, *self.extra, *nodes]
-        names = [n.primitive.name for n in rewrite(nodes, nodes[-1:])[0]]
+        rewritten, results = rewrite(nodes, nodes[-1:])
+        names = [n.primitive.name for n in rewritten]
         assert primitive in names
         assert "index" not in names
         assert "index_put" not in names
-        (found,) = NativeEngine().compile(nodes, nodes[-1:]).run([*buffers, *self.buffers])
+        buffers = [*buffers, *self.buffers]
+        (defined,) = ReferenceEngine().compile(rewritten, results).run(buffers)
+        (found,) = NativeEngine().compile(nodes, nodes[-1:]).run(buffers)
+        np.testing.assert_array_equal(found, defined)
         return found
 
     def reads(self, primitive):

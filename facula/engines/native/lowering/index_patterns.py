@@ -21,8 +21,17 @@ from facula.graph.primitives.movement import concat, constant, permute, reshape,
 from facula.graph.spec import spec
 
 
-def _behind(lead: int, indices) -> tuple:
-    return (*[slice(None)] * lead, *indices)
+def _forward(ndim: int, lead: int, count: int) -> tuple[int, ...]:
+    """The permutation that brings ``count`` axes before the first ``lead``."""
+    first = (*range(lead, lead + count), *range(lead))
+    return (*first, *range(len(first), ndim))
+
+
+def _index_along_reference(params, x, *indices):
+    lead, behind = params["lead"], np.broadcast(*indices).ndim
+    moved = np.transpose(x, _forward(x.ndim, lead, len(indices)))
+    out = index.reference({}, moved, *indices)
+    return np.transpose(out, np.argsort(_forward(out.ndim, lead, behind)))
 
 
 def _index_along_spec(specs, params):
@@ -33,11 +42,9 @@ def _index_along_spec(specs, params):
 
 
 def _put_along_reference(params, x, values, *indices):
-    lead, count = params["lead"], values.ndim - x.ndim + len(indices)
-    front = [*range(lead, lead + len(indices)), *range(lead)]
-    front += range(len(front), x.ndim)
-    order = [*range(lead, lead + count), *range(lead)]
-    order += range(len(order), values.ndim)
+    lead, count = params["lead"], len(indices)
+    front = _forward(x.ndim, lead, count)
+    order = _forward(values.ndim, lead, values.ndim - x.ndim + count)
     given = np.transpose(x, front), np.transpose(values, order)
     out = index_put.reference({"mode": params["mode"]}, *given, *indices)
     return np.transpose(out, np.argsort(front))
@@ -47,7 +54,7 @@ INDEX_ALONG = Primitive(
     "index_along",
     "gather",
     infer=_index_along_spec,
-    reference=lambda p, x, *indices: x[_behind(p["lead"], indices)],
+    reference=_index_along_reference,
     doc="index for the axes after the first ``lead``.",
 )
 PUT_ALONG = Primitive(
@@ -107,7 +114,11 @@ def _read(node: Node) -> list[Node] | None:
     x, *indices = node.inputs[0].inputs
     behind, count = node.inputs[0].spec.ndim - (x.spec.ndim - len(indices)), len(indices)
     lead = _moved_by(node.params["axes"], behind)
-    if lead == 0 or x.primitive is not permute or x.params["axes"] != _front(x, lead, count):
+    if (
+        lead == 0
+        or x.primitive is not permute
+        or x.params["axes"] != _forward(x.spec.ndim, lead, count)
+    ):
         return None
     x = x.inputs[0]
     runs = _runs(indices)
@@ -184,17 +195,11 @@ def _moved_by(axes: Sequence[int], count: int) -> int:
     return lead if axes == (*wanted, *range(len(wanted), len(axes))) else 0
 
 
-def _front(x: Node, lead: int, count: int) -> tuple[int, ...]:
-    """The permutation that brings ``count`` axes before the first ``lead``."""
-    first = (*range(lead, lead + count), *range(lead))
-    return (*first, *range(len(first), x.spec.ndim))
-
-
 def _brought_back(x: Node, lead: int, count: int, made: list[Node]) -> Node:
     """``x`` with its first ``count`` axes behind ``lead`` others; ``made`` gets a new node."""
-    if x.primitive is permute and x.params["axes"] == _front(x, lead, count):
+    if x.primitive is permute and x.params["axes"] == _forward(x.spec.ndim, lead, count):
         return x.inputs[0]
-    params = {"axes": tuple(np.argsort(_front(x, lead, count)).tolist())}
+    params = {"axes": tuple(np.argsort(_forward(x.spec.ndim, lead, count)).tolist())}
     made.append(Node(permute, (x,), params, permute.infer([x.spec], params)))
     return made[-1]
 

@@ -43,11 +43,11 @@ class _Plan:
 class _Known:
     """The last plan of a dataset, and what it was made for; not copied along with the dataset."""
 
-    __slots__ = ("key", "plan")
+    __slots__ = ("found",)
 
     def __init__(self) -> None:
-        self.key: list[Any] | None = None
-        self.plan: _Plan | None = None
+        # One value, as several threads may look at it.
+        self.found: tuple[list[Any], _Plan | None] = ([], None)
 
     def __reduce__(self) -> tuple:
         return (_Known, ())
@@ -64,13 +64,15 @@ def _planned(dataset: Any, data: np.ndarray) -> _Plan | None:
     known = held.get("_batched")
     if known is None:
         known = held["_batched"] = _Known()
-    if known.key != key:
+    before, plan = known.found
+    if before != key:
         channels = 1 if data.ndim == 3 else 3
         form = Form(data.shape[1], data.shape[2], channels, np.dtype(np.uint8), False)
         steps = steps_of(dataset.transform, form)
         good = steps is not None and form.is_tensor
-        known.key, known.plan = key, _Plan(steps, form) if good else None
-    return known.plan
+        plan = _Plan(steps, form) if good else None
+        known.found = (key, plan)
+    return plan
 
 
 def _pixels(dataset: Any) -> np.ndarray | None:

@@ -117,10 +117,11 @@ def _recurrence_grad(memory, w_hh, outputs, last, packing, cell: str, reverse: b
     before = _part(memory, places.row if reverse else 0, (steps, batch, hidden))
     if packing:
         wide, before = _packed(wide, packing), _packed(before, packing)
-    rows = _shape(wide)[:-1]
+    *rows, all_columns = _shape(wide)
     width = kind.gates * hidden
+    # rows first, then columns: so the product reads its operand where it lies
+    recurrent = _columns(kit.reshape(wide, (prod(rows), all_columns)), 0, width)
     flat_before = kit.reshape(before, (prod(rows), hidden))
-    recurrent = kit.reshape(_columns(wide, 0, width), (prod(rows), width))
     weight = kit.bind(c.matmul, kit.permute(recurrent, (1, 0)), flat_before)
     gates = wide
     if kind.wide > kind.gates:  # a GRU's new gate comes in two: the last is the input's part

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter, is_
 from sys import getrefcount
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -244,6 +245,17 @@ class Replay:
             if current is None:
                 return None
             numbers += current
+        only_thread = recorder.thread == get_ident()
+        try:
+            return self._run(leaves, numbers, only_thread)
+        except BaseException:
+            recorder.land()  # values were delivered that may still be being computed
+            raise
+        finally:
+            if only_thread:
+                recorder.running = False
+
+    def _run(self, leaves: list, numbers: list, only_thread: bool) -> Any:
         pool = []
         for i in self.arguments:
             tensor = leaves[i]
@@ -257,6 +269,7 @@ class Replay:
         pool += map(_buffer_of, self.values)
         for place, low, high, besides in self.ranges:
             if outlier(pool[place], low, high, besides) is not None:
+                recorder.land()
                 return PLAIN
         self.drawn = [draw() for draw in self.draws]
         pool += self.drawn
@@ -270,7 +283,9 @@ class Replay:
             self.all_read or self.written_values == [*map(_value_of, self.written_storages)]
         )
         results: list = []
-        leave = alone and self._may_leave()
+        leave = alone and self._may_leave() and only_thread
+        if only_thread:
+            recorder.running = True  # a second thread waits: it would run and leave something, too
         try:
             if alone and (self.dying or leave):
                 leave = self.plan.run_over(buffers, self.dying, results, leave)

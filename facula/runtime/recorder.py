@@ -8,6 +8,7 @@ everything about the program except the numbers in it: Python floats are inputs 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -258,6 +259,7 @@ class Recorder:
         try:
             self._run(pending, leave)
         except Exception:
+            self.land()
             raise
         except BaseException:  # Ctrl-C: what was pending still is, and can be run again
             self.land()
@@ -299,13 +301,14 @@ class Recorder:
             self._salvage(pending, live)
             raise
         finally:  # there are no results after a failure, but there may be after Ctrl-C
-            if results and leave:
+            if results and leave and plan.late:
                 self.in_flight = plan
                 self.late = {values[live[i]]: results[i] for i in plan.late}
                 for i in plan.early:
                     values[live[i]].buffer = results[i]
             else:
-                self.in_flight = None
+                if results:
+                    self.in_flight = None  # else the values that were delivered may still be late
                 for position, buffer in zip(live, results):
                     values[position].buffer = buffer
 
@@ -365,6 +368,16 @@ _SEEN_TWICE = _UNSEEN + 1  # an input is in the recorder's list of inputs as wel
 recorder = Recorder()
 
 
+def _after_fork() -> None:
+    """In the child: the threads that may have held the lock or been running are not there."""
+    recorder.lock = RLock()
+    recorder.running = False
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def compute(value: Value) -> Any:
     """The value's buffer, running the pending program if it is part of it."""
     if value.buffer is None:
@@ -375,6 +388,8 @@ def compute(value: Value) -> Any:
             if recorder.capture is not None:
                 recorder.capture.refuse_reading()
             raise RuntimeError(LOST)
+    elif recorder.in_flight is not None and recorder.thread != get_ident():
+        recorder.land()  # the thread that records may just have delivered it
     return value.buffer
 
 

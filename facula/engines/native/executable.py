@@ -32,6 +32,9 @@ from facula.graph.node import INPUT, Node
 
 _running = Lock()  # plans share one arena
 _in_flight: list[_Flight | None] = [None]
+_held: list[bool] = []  # for each fork that is just being made, whether it has the lock
+_ending: list[bool] = []  # not empty at the end of the process
+_FORK_SECONDS = 10.0
 
 
 class _Flight:
@@ -55,9 +58,30 @@ def finish() -> None:
             _in_flight[0] = None
 
 
-atexit.register(finish)
+def _hold() -> None:
+    """Before a fork: nothing is in flight, as the child has no worker, and no thread begins a run.
+
+    Not for ever: a signal's handler may fork in the middle of a run of its own thread.
+    """
+    _held.append(_running.acquire(timeout=_FORK_SECONDS))
+    finish()
+
+
+def _let_go() -> None:
+    """After a fork, in both processes."""
+    if _held.pop():
+        _running.release()
+
+
+def _end() -> None:
+    """At the end of the process: wait, and from now on leave nothing to a worker."""
+    _ending.append(True)
+    finish()
+
+
+atexit.register(_end)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=finish)  # the child has no worker that could go on
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_let_go)
 
 
 class _Arena:
@@ -108,6 +132,7 @@ class NativeSegment:
         self.shelf = Shelf(self.shapes)
         self.donors = plan.donors
         self._pick_dying = picker([i for i, _ in plan.donors])
+        self._pick_renewed = picker([o for _, o in plan.donors])
         self._dying_dtypes = [self.shapes[o][1] for _, o in plan.donors]
         self.nanoseconds: np.ndarray | None = None
 
@@ -140,33 +165,33 @@ class NativeSegment:
         inputs are gone by then.
         """
         outputs: list[Any] = [None] * len(self.shapes)
-        reuses = self._reuse_all(buffers, dying, outputs)
-        if not reuses:
-            finish()  # its references do not count
-            self._reuse(buffers, dying, outputs)
-        lists: tuple[Any, ...] = (buffers,), (outputs,)
         bad: list[int] = []
-        try:
-            with _running:
-                finish()
-                self.shelf.fill(outputs)
-                if self.arena != _arena.start:
-                    self._move()
-                if leave and self.late:
-                    lists = (*lists, (True,))
-                    _in_flight[0] = _Flight(self, buffers, outputs, reuses)
+        with _running:
+            reuses = self._reuse_all(buffers, dying, outputs)
+            finish()
+            if not reuses:
+                self._reuse(buffers, dying, outputs)
+            self.shelf.fill(outputs)
+            if self.arena != _arena.start:
+                self._move()
+            lists: tuple[Any, ...] = (buffers,), (outputs,)
+            flight = None
+            if leave and self.late and not _ending:
+                lists = (*lists, (True,))
+                flight = _in_flight[0] = _Flight(self, buffers, outputs, reuses)
+            try:
                 # In one step for the interpreter, so that it is known whether the plan has run.
                 bad.extend(map(self.executor.call, *lists))
                 if bad[0] < 0 and bad[0] != LEFT:
                     bad[0] = self.executor.run_again(bad[0], buffers, outputs)
-        except BaseException:
-            finish()
-            raise
-        finally:
-            if bad and bad[0] in (0, LEFT):
-                results.extend(outputs)
-            if bad and bad[0] != LEFT:
-                _in_flight[0] = None
+            except BaseException:
+                finish()
+                raise
+            finally:
+                if bad and bad[0] in (0, LEFT):
+                    results.extend(outputs)
+                # Again, if it was left: what came in between, as a signal may, took it for done.
+                _in_flight[0] = flight if bad and bad[0] == LEFT else None
         if bad[0] > 0:
             self._complain(bad[0])
         return bad[0] == LEFT
@@ -186,7 +211,7 @@ class NativeSegment:
         """As :meth:`_reuse`, where it can be seen at once that all can be reused.
 
         So it is in most steps of training, and it is known before the last one has ended: if that
-        was a run of this plan, it holds the arrays as its inputs and as its outputs.
+        was a run of this plan that wrote these arrays over its inputs, it holds each of them twice.
         """
         flight = _in_flight[0]
         expected = _DYING
@@ -201,7 +226,8 @@ class NativeSegment:
             return False
         arrays = self._pick_dying(buffers)
         if (
-            not all(map(is_, map(_base_of, arrays), repeat(None)))
+            (flight is not None and not all(map(is_, arrays, self._pick_renewed(flight.outputs))))
+            or not all(map(is_, map(_base_of, arrays), repeat(None)))
             or not all(map(is_, map(_dtype_of, arrays), self._dying_dtypes))
             or not all(map(_is_plain, arrays))
         ):

@@ -210,10 +210,10 @@ def _write_run_steps(f: Function) -> None:
             f.store(f.load("i64", f.at(table, slot, "i64")), f.at(arguments, i, "i64"))
         _do(f, pool, limit, now, arguments, me)
         _tick(f, plan, pool, ticks, f.add(number, 1))
-        f.atomic_store(f.add(number, 1), word(f, plan, Plan.DONE))
         with f.when(f.compare("icmp ne", f.load("i64", status), 0)):
             f.ret(f.add(number, 1))
             f.place(f.label())  # nothing follows a return
+        f.atomic_store(f.add(number, 1), word(f, plan, Plan.DONE))  # done, and well
         f.set(step, f.at(slots, operands, "i64"))
     f.ret(0)
 

@@ -31,10 +31,15 @@ class Tiles:
     @classmethod
     def of(cls, batch: int) -> Tiles:
         """Few enough for the sums to stay in registers; an even number, unless rows are few."""
-        count = ceil(batch / (12 if target.registers() >= 32 else 6))
-        if batch >= 2 * _FEW:
-            count += count % 2
-        return cls(batch, count)
+        least = ceil(batch / (12 if target.registers() >= 32 else 6))
+        if batch < 2 * _FEW:
+            return cls(batch, least)
+
+        def cost(count: int) -> float:  # rows computed, and the weights read for each tile
+            return count * (ceil(batch / count) + 0.5)
+
+        least += least % 2
+        return cls(batch, min(range(least, 2 * least + 1, 2), key=cost))
 
     @property
     def most(self) -> int:

@@ -1,10 +1,11 @@
 """Attributes of modules, found without Python's detour over ``__getattr__``.
 
-Parameters, buffers and child modules are not in a module's ``__dict__``. Python looks for ``self.conv``
-there and in the classes, makes an AttributeError, throws it away and calls ``__getattr__``: the
-dearest line of many a ``forward``. So the class of a module gets a descriptor for each name that
-was assigned in it, and the descriptor looks into the table. It stands behind everything else that
-Python finds: attributes of the instance, and of the class, hide it as they hide ``__getattr__``.
+Parameters, buffers and child modules are not in a module's ``__dict__``. Python looks for
+``self.conv`` there and in the classes, makes an AttributeError, throws it away and calls
+``__getattr__``: the dearest line of many a ``forward``. So the class of a module gets a descriptor
+for each name that was assigned in it, and the descriptor looks into the table. It stands behind
+everything else that Python finds: attributes of the instance, and of the class, hide it as they
+hide ``__getattr__``.
 """
 
 from __future__ import annotations

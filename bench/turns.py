@@ -89,10 +89,14 @@ class Player:
 
 
 def environment(folder: str) -> dict[str, str]:
-    """Environment of a worker: the checkout first, a disk cache of its own."""
+    """Environment of a worker: the checkout first, a disk cache of its own.
+
+    Python may write its bytecode, as it does for installed packages: the others' was written then.
+    """
     path = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     return {
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(filter(None, path)),
         "FACULA_CACHE": str(Path(folder) / "cache"),
         "TORCHINDUCTOR_CACHE_DIR": str(Path(folder) / "inductor"),

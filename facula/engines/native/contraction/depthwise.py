@@ -20,6 +20,7 @@ from facula.engines.native.views import View
 MOST_BYTES = 256 << 10  # of a plane's copy
 MOST_TAPS = 81
 FEW_TAPS = 9  # weights that stay in registers
+MOST_WRITTEN = 400  # multiplications of a tile, which are all written out
 CHUNK_CYCLES = 8000
 MOST_CHUNKS = 96
 
@@ -75,7 +76,8 @@ class Depthwise:
         held = min(self.kernel[0] * self.kernel[1], FEW_TAPS)
         most = min(16, max(4, self.registers - held - 4))
         wide = min(2, self.across)
-        tall = min(8, most // wide, self.out[0])
+        written = MOST_WRITTEN // (self.kernel[0] * self.kernel[1] * wide)
+        tall = min(8, most // wide, max(2, written), self.out[0])
         even = [n for n in range(tall, 3, -1) if self.out[0] % n == 0]
         return (even[0] if even else tall), wide
 
@@ -246,21 +248,34 @@ class _Writer:
 
     def _sums(self, sample: Value, channel: Value) -> None:
         f, shape = self.f, self.shape
-        tall, wide = shape.tile
-        whole = shape.out[0] // tall * tall
-        groups = [range(v, min(v + wide, shape.across)) for v in range(0, shape.across, wide)]
-        for group in groups:
-            with f.loop(0, whole, tall) as y:
-                self._tile(sample, channel, y, tall, group)
-            if whole < shape.out[0]:
-                self._tile(sample, channel, whole, shape.out[0] - whole, group)
+        _, wide = shape.tile
+        lanes = shape.lanes
+        full = shape.out[1] // (wide * lanes)
+        if full > 2:
+            with f.loop(0, full * wide * lanes, wide * lanes) as column:
+                self._columns(sample, channel, column, [lanes] * wide)
+        for v in range(0 if full <= 2 else full * wide, shape.across, wide):
+            group = range(v, min(v + wide, shape.across))
+            counts = [min(lanes, shape.out[1] - i * lanes) for i in group]
+            self._columns(sample, channel, v * lanes, counts)
 
-    def _tile(self, sample: Value, channel: Value, y: Index, tall: int, group: range) -> None:
+    def _columns(self, sample: Value, channel: Value, column: Index, counts: list[int]) -> None:
+        """All rows of some vectors of the results, which have so many elements."""
+        f, shape = self.f, self.shape
+        tall, _ = shape.tile
+        whole = shape.out[0] // tall * tall
+        with f.loop(0, whole, tall) as y:
+            self._tile((sample, channel), y, tall, column, counts)
+        if whole < shape.out[0]:
+            self._tile((sample, channel), whole, shape.out[0] - whole, column, counts)
+
+    def _tile(self, plane, y: Index, tall: int, column: Index, counts: list[int]) -> None:
         """Rows from ``y`` on of some vectors of the results."""
         f, shape, lanes = self.f, self.shape, self.shape.lanes
+        group = range(len(counts))
         (down, _), (skip, _) = shape.stride, shape.dilation
         sums = dict.fromkeys(product(range(tall), group), ir.constant(self.type, 0))
-        top = times(f, y, down * shape.pitch)
+        top = plus(f, times(f, y, down * shape.pitch), column)
         for line in range((tall - 1) * down + (shape.kernel[0] - 1) * skip + 1):
             users = [
                 (row, dy)
@@ -279,10 +294,9 @@ class _Writer:
                     for v in group:
                         sums[row, v] = f.intrinsic("fmuladd", weight, read[v], sums[row, v])
         for (row, v), value in sums.items():
-            at = plus(f, times(f, plus(f, y, row), shape.out[1]), v * lanes)
-            count = min(lanes, shape.out[1] - v * lanes)
-            mask = None if count == lanes else first_lanes(count, lanes)
-            self.epilogue.emit(f, self.pointers, value, (sample, channel, at), mask)
+            at = plus(f, times(f, plus(f, y, row), shape.out[1]), plus(f, column, v * lanes))
+            mask = None if counts[v] == lanes else first_lanes(counts[v], lanes)
+            self.epilogue.emit(f, self.pointers, value, (*plane, at), mask)
 
     def _weight(self, tap: tuple[int, int]) -> Value:
         f, shape = self.f, self.shape

@@ -119,6 +119,9 @@ def work(nodes: Sequence[Node]) -> float:
         total += 2000 + numel
         if node.primitive.kind == "contraction":
             total += _multiplications(node) / 20
+        elif node.primitive.name in ("recurrence", "recurrence_grad"):
+            first, weight = (n.spec for n in node.inputs[:2])
+            total += first.numel * weight.shape[-1] / 20
     return total
 
 

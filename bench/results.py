@@ -30,7 +30,8 @@ Written by `python bench/run.py` (`make bench`). Every library runs in a process
 take short turns, so that a slow moment hits all of them. Their results are compared before
 anything is timed. Times are medians of turns; ratios are medians of the ratios within a round, and
 above one where facula is the faster. "Of peak" is the arithmetic of the contractions over time and
-over the measured peak of all cores. Goals are from the design.
+over the measured peak of all cores; arithmetic is that of the direct methods, so Winograd's, which
+multiplies less, can be above 100 %. Goals are from the design.
 """
 
 

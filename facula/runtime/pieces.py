@@ -33,7 +33,7 @@ class Piece:
 
     __slots__ = (
         "given", "interpreter", "linked", "native", "nbytes", "nodes", "outputs", "program",
-        "reads", "same", "sightings", "specs", "work",
+        "reads", "same", "sightings", "specs", "tried", "work",
     )  # fmt: skip
 
     def __init__(self, block: Block):
@@ -50,6 +50,7 @@ class Piece:
         self.program = -1  # the last of them
         self.linked: Any = None  # what the native engine made of it
         self.native = False  # whether that is machine code
+        self.tried = False  # whether that was asked for
 
 
 class Pieces:
@@ -128,10 +129,11 @@ class Pieces:
         for piece in self.pieces:
             if piece.native:
                 native += 1
-            elif piece.program != program and piece.sightings < tiers.OFTEN:
+            elif piece.program != program and not piece.tried:
                 piece.program = program
                 piece.sightings += 1
-                if piece.sightings == tiers.OFTEN:
+                piece.tried = piece.sightings >= tiers.OFTEN
+                if piece.tried:
                     often.append(piece)
         if often and tiers.compiler() is not None:
             _link(often, True)

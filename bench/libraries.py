@@ -57,6 +57,13 @@ def can_build(name: str, row) -> bool:
     return kinds is None or (row.peer is not None and row.peer[0] in kinds)
 
 
+def finisher(name: str) -> Callable[[], None]:
+    """What waits for all work of the last step: facula returns when the loss is known."""
+    if not name.startswith("facula"):
+        return lambda: None
+    return importlib.import_module("facula.runtime.recorder").recorder.land
+
+
 class Kit:
     """What a row's program gets: the library as ``t``, and where the variants differ."""
 

@@ -63,9 +63,10 @@ class Worker:
 
     def __init__(self, library: str, row: str, start: str):
         from families import find
-        from libraries import build
+        from libraries import build, finisher
 
         self._step = build(find(row), library, start)
+        self._finish = finisher(library)
 
     def check(self, steps: str) -> dict:
         """The digests of the first steps, and what each took."""
@@ -73,6 +74,7 @@ class Worker:
         for _ in range(int(steps)):
             begun = time.perf_counter()
             result = self._step()
+            self._finish()
             times.append(time.perf_counter() - begun)
             values.append(digest(result))
         return {"values": values, "times": times}
@@ -83,6 +85,7 @@ class Worker:
         while True:
             last = time.perf_counter()
             self._step()
+            self._finish()
             done += 1
             taken = time.perf_counter() - last
             spent = time.perf_counter() - begun
@@ -93,9 +96,11 @@ class Worker:
         """Mean seconds of ``steps`` steps, after ``lead`` untimed ones that wake the threads."""
         for _ in range(int(lead)):
             self._step()
+        self._finish()
         begun = time.perf_counter()
         for _ in range(int(steps)):
             self._step()
+        self._finish()
         return {"seconds": (time.perf_counter() - begun) / int(steps)}
 
     def flops(self) -> dict:

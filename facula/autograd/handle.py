@@ -44,9 +44,7 @@ class TensorBase:
     def _read_shared(self, alias: Alias) -> None:
         storage = alias.storage
         if not storage.still_shared():
-            array, storage.array, storage.owner = storage.array, None, None
-            storage.value = Value(storage.spec, array.reshape(storage.spec.shape))
-            storage.version += 1
+            storage.take_back()
             self._sync()
             return
         spec = self._value.spec

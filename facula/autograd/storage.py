@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from facula.graph.spec import Spec
+from facula.runtime.value import Value
 
 
 @lru_cache(4096)
@@ -60,6 +61,14 @@ class Storage:
         base) and by the argument of getrefcount; any further reference is somebody else's.
         """
         return not isinstance(self.owner, np.ndarray) or getrefcount(self.owner) > 3
+
+    def take_back(self) -> None:
+        """Nobody else sees the memory any more: its numbers are a value again."""
+        array = self.array
+        assert array is not None
+        self.array = self.owner = None
+        self.value = Value(self.spec, array.reshape(self.spec.shape))
+        self.version += 1
 
     def window(self, spec: Spec, strides, offset) -> np.ndarray:
         """The shared memory as the tensor with these strides sees it."""

@@ -87,6 +87,8 @@ class World:
                 continue
             storage = alias.storage
             self.placed[id(handle)] = storage
+            if storage.array is not None and not storage.still_shared():
+                storage.take_back()
             found = self.storages.get(id(storage))
             if found is None:
                 found = storage, storage.value, storage.array, []

@@ -126,6 +126,33 @@ def test_captured_memory_may_be_written_from_outside():
         assert use(torch.ones(3)).tolist() == (torch.full((3,), float(i)) + table[1]).tolist()
 
 
+def test_parameters_may_be_looked_at_as_arrays_between_calls():
+    """Memory that NumPy has seen, and no longer sees, is like any other, from the first call on."""
+
+    def trained(wrap):
+        torch.manual_seed(0)
+        net = nn.Linear(3, 2)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+
+        @wrap
+        def step(x):
+            optimizer.zero_grad()
+            loss = net(x).square().sum()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        seen = [net.weight.detach().numpy().sum()]
+        for _ in range(CALLS):
+            seen.append(step(torch.ones(4, 3)).item())
+            seen += net.bias.detach().numpy().tolist()
+        return seen, net.weight.tolist(), step
+
+    *expected, _ = trained(lambda step: step)
+    *got, step = trained(torch.capture)
+    assert got == expected and replayed(step)
+
+
 def test_state_dict_and_data_between_calls():
     torch.manual_seed(0)
     net = nn.Linear(3, 2)

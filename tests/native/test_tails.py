@@ -98,6 +98,22 @@ def test_errors_of_the_head_are_seen_at_once():
         plan.finish()
 
 
+def test_errors_of_the_last_step_of_a_head_are_never_taken_for_its_end():
+    threads.set_count(2)
+    threads.pool().start()
+    steps = [
+        Step(address(count), 1, 10.0, (0, 1)),
+        Step(address(complain), 1, 10.0, (STATUS_SLOT,)),
+        Step(address(count), 4, 1e6, (0, 2)),
+    ]
+    plan = Executor(steps, [], [(I64, 1)], [(I64, 1), (I64, 4)], head=2)
+    for i in range(5000):
+        made = [np.zeros(n, np.int64) for n in (1, 4)]
+        assert plan.call([np.array([i % 2 * 3000])], made, True) == 2
+        plan.finish()
+        assert not made[1].any()
+
+
 def test_many_short_tails():
     threads.set_count(2)
     threads.pool().start()
@@ -149,6 +165,25 @@ def in_process(script: str, timeout: float = 60) -> str:
     return done.stdout
 
 
+def test_functions_run_at_exit_leave_nothing():
+    script = """
+import atexit
+late = []
+def last():
+    sums()
+    for _ in range(3):
+        step()
+    late.append(len(recorder.late))
+    print("late", late)
+# Handlers are called in the opposite order: this one comes after the engine's own.
+native = sys.modules["facula.engines.native.executable"]
+atexit.unregister(native._end)
+atexit.register(last)
+atexit.register(native._end)
+"""
+    assert in_process(script) == "late [0]\n"
+
+
 @pytest.mark.parametrize("end", ["", "sys.exit(0)", "os._exit(0)"])
 def test_the_interpreter_may_end_meanwhile(end):
     assert in_process("print('ran', flush=True)\n" + end) == "ran\n"
@@ -163,6 +198,30 @@ if child == 0:
     step(); more = sums()
     os._exit(0 if mine != more and np.isfinite(more).all() else 1)
 assert os.waitpid(child, 0)[1] == 0
+print("good")
+"""
+    assert in_process(script) == "good\n"
+
+
+def test_a_fork_of_another_thread_waits_until_nothing_runs():
+    """The child can compute: no lock is held there by a thread that it does not have."""
+    script = """
+codes = []
+def forks():
+    for _ in range(5):
+        time.sleep(0.01)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os._exit(0 if np.isfinite(sums()).all() else 1)
+        codes.append(os.waitpid(child, 0)[1])
+import signal
+forker = threading.Thread(target=forks)
+forker.start()
+while forker.is_alive():
+    step()
+forker.join()
+assert codes == [0] * 5, codes
 print("good")
 """
     assert in_process(script) == "good\n"
@@ -212,6 +271,44 @@ print("good")
     assert in_process(script) == "good\n"
 
 
+def test_failures_and_refusals_in_between_leave_complete_values():
+    """A call that is refused comes back when the values it was about to read are still late."""
+    script = """
+def train(waiting):
+    torch.manual_seed(0)
+    table = torch.nn.Embedding(50, 256)
+    rest = torch.nn.Sequential(*[torch.nn.Linear(256, 256) for _ in range(4)])
+    parameters = [*table.parameters(), *rest.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=0.01)
+    @torch.capture
+    def step(index):
+        optimizer.zero_grad()
+        loss = rest(table(index)).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+    good, bad = torch.arange(40), torch.full((40,), 50)
+    found = []
+    for i in range(12):
+        step(good)
+        if waiting:
+            recorder.land()
+        if i % 3 == 2:
+            try:
+                step(bad)
+                raise AssertionError("no error")
+            except IndexError:
+                buffers = [p._value.buffer for p in parameters]
+                assert all(buffer is not None for buffer in buffers)
+                found += [buffer.tobytes() for buffer in buffers]
+                found += [p.detach().numpy().tobytes() for p in parameters]
+    return found[-len(parameters):]
+assert train(False) == train(True)
+print("good")
+"""
+    assert in_process(script) == "good\n"
+
+
 def test_interrupts_lose_nothing():
     """Ctrl-C at any moment leaves values that are whole."""
     script = """
@@ -229,6 +326,41 @@ for i in range(60):
         pass
     timer.join()
     assert np.isfinite(sums()).all()
+print("good")
+"""
+    assert in_process(script) == "good\n"
+
+
+def test_threads_that_replay_and_record():
+    """Captured steps in one thread, recorded ones in others: each as if it were alone."""
+    script = """
+sys.setswitchinterval(1e-4)
+def make(seed):
+    torch.manual_seed(seed)
+    net = torch.nn.Sequential(*[torch.nn.Linear(128, 128) for _ in range(3)])
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    def step(x):
+        optimizer.zero_grad()
+        loss = net(x).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+    return net, torch.capture(step) if seed != 1 else step, torch.randn(32, 128)
+def train(net, step, x):
+    for i in range(30):
+        loss = step(x)
+        if i % 7 == 3:
+            loss.item()
+    return [p.detach().numpy().tobytes() for p in net.parameters()]
+expected = [train(*make(seed)) for seed in range(3)]
+jobs, found = [make(seed) for seed in range(3)], {}
+def work(number):
+    found[number] = train(*jobs[number])
+others = [threading.Thread(target=work, args=(number,)) for number in (1, 2)]
+for other in others: other.start()
+work(0)
+for other in others: other.join()
+assert [found[number] for number in range(3)] == expected
 print("good")
 """
     assert in_process(script) == "good\n"

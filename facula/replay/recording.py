@@ -209,7 +209,13 @@ class Recording:
             hooks_seen[0] = self._hooks_seen
 
     def abandon(self) -> None:
-        """The call failed: what it recorded goes on as an ordinary pending program."""
+        """The call failed: what it recorded goes on as an ordinary pending program.
+
+        Most of what was withheld is not used by it, so no entry tells the specs: the key has to.
+        """
+        for i, (hidden, value) in enumerate(zip(self.hidden, recorder.values)):
+            if hidden.value is value:
+                recorder.key[i] = NEW_INPUT - id(value.spec)
         self._stop_watching()
         self.give_back()
 

@@ -1,9 +1,10 @@
 """The program being recorded: appends block calls, and runs them all when a value is needed.
 
 A program is kept as one flat list of ints, ``key``. Values are numbered as they appear. For a
-value from outside the list gets ``NEW_INPUT``; for a call it gets the number of the entry followed
-by the positions of its operands. An entry fixes the specs of its operands, so the list says
-everything about the program except the numbers in it: Python floats are inputs like any other.
+value from outside the list gets ``NEW_INPUT`` (or less); for a call it gets the number of the
+entry followed by the positions of its operands. An entry fixes the specs of its operands, so the
+list says everything about the program except the numbers in it: Python floats are inputs like any
+other.
 """
 
 from __future__ import annotations
@@ -329,7 +330,7 @@ class Recorder:
         at = known = given = complete = 0
         for entry in self.calls:
             start, inputs = at, 0
-            while at < len(key) and key[at] == NEW_INPUT:
+            while at < len(key) and key[at] < 0:
                 at, inputs = at + 1, inputs + 1
             end = at + 1 + len(entry.block.inputs)
             made = inputs + len(entry.specs)

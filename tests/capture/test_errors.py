@@ -156,3 +156,26 @@ def test_errors_of_the_function_are_its_own():
         assert wrong(torch.ones(2)).tolist() == [2.0, 2.0]
         with pytest.raises(KeyError, match="mine"):
             wrong(torch.ones(3))
+
+
+def test_programs_of_refused_calls_are_told_apart_by_what_was_withheld():
+    """A refused call goes on as a program with inputs that nothing reads: of any shapes."""
+
+    def refused(shape):
+        others = [torch.ones(*shape) for _ in range(3)]
+        kept = []
+
+        def doubles(x, reads):
+            kept[:] = [x * 2.0]
+            if reads:
+                float(kept[0].sum())
+            return kept[0]
+
+        captured = torch.capture(doubles)
+        captured(torch.ones(4), False)
+        with pytest.raises(torch.CaptureError):
+            captured(torch.ones(4), True)
+        return kept[0].tolist(), len(others)
+
+    for shape in 3 * [(2,), (3,), (2, 3), (4,)]:
+        assert refused(shape) == ([2.0] * 4, 3)

@@ -1,6 +1,7 @@
 """Runs that leave their tail to a worker: the head first, nothing lost, nothing seen too early."""
 
 import os
+import pathlib
 import subprocess
 import sys
 import time
@@ -307,6 +308,19 @@ assert train(False) == train(True)
 print("good")
 """
     assert in_process(script) == "good\n"
+
+
+def test_random_training_reads_and_writes_nothing_too_early():
+    """Where what a run leaves is not there before it is waited for: see late_plans.py."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.native.late_training", "0", "20"],
+        env={**os.environ, "FACULA_ENGINE": "native"},
+        cwd=pathlib.Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.stdout == "good\n", done.stderr[-3000:]
 
 
 def test_interrupts_lose_nothing():

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from itertools import count
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import chain, count, repeat
 from operator import attrgetter
 from sys import getrefcount
 from threading import RLock, current_thread, get_ident, main_thread
@@ -58,7 +59,7 @@ class Recorder:
 
     __slots__ = (
         "budget", "busy", "bytes", "calls", "capture", "epoch", "expected", "in_flight", "inputs",
-        "key", "known", "late", "lines", "lock", "running", "runs", "thread", "values",
+        "key", "known", "late", "lines", "lock", "running", "runs", "spent", "thread", "values",
     )  # fmt: skip
 
     def __init__(self):
@@ -67,6 +68,7 @@ class Recorder:
         self.thread = get_ident()  # the only thread that records, or 0 when there are several
         self.lock = RLock()
         self.running = False
+        self.spent = False  # whether the program of this flush has been run
         self.capture: Any = None  # who keeps the program growing until a captured call has ended
         # What the last run left to be computed while Python goes on: values, with the buffers that
         # they get when the run lands. Until then they are as good as computed: only their numbers
@@ -225,15 +227,13 @@ class Recorder:
             self.land()
 
     def _deliver(self) -> None:
-        late, self.late = self.late, {}
-        for value, buffer in late.items():
-            value.buffer = buffer
+        _do_all(_setting(self.late, self.late.values()))
+        self.late = {}
 
     def leave(self, plan: plans.Plan, late: dict[Value, Any]) -> None:
         """Let values have these buffers when the plan's run lands."""
-        for value in late:
-            value.buffer = None
         self.in_flight, self.late = plan, {**self.late, **late}
+        _do_all(_setting(late, repeat(None)))
 
     def flush(self, leave: bool = True) -> None:
         """Compute every pending value that Python can still see; the others are never made.
@@ -257,6 +257,7 @@ class Recorder:
 
     def _flush(self, leave: bool) -> None:
         pending = self.key, self.values, self.inputs, self.calls, self.lines, self.epoch
+        self.spent = False
         try:
             self._run(pending, leave)
         except Exception:
@@ -264,7 +265,7 @@ class Recorder:
             raise
         except BaseException:  # Ctrl-C: what was pending still is, and can be run again
             self.land()
-            if self.epoch != pending[-1] and not self.key:
+            if self.epoch != pending[-1] and not self.key and not self.spent:
                 self.key, self.values, self.inputs, self.calls, self.lines, self.epoch = pending
                 self._own_lines(len(self.calls))
             raise
@@ -284,6 +285,7 @@ class Recorder:
             return
         self.runs += 1
         results: list = []
+        left = False
         try:
             if latest is None:
                 plan = plans.find(whole, live, inputs, calls, lines)
@@ -292,26 +294,36 @@ class Recorder:
                 plan = latest[1]
             buffers = [*map(_buffer_of, inputs)]
             dying = plan.dying(inputs, counts, _SEEN_TWICE)
+            targets = [values[position] for position in live]
+            give = give_now = _setting(targets, results)
             if dying or plan.late:
-                leave = plan.run_over(buffers, dying, results, leave)
+                left = leave and bool(plan.late)  # also if Ctrl-C comes before it is known
+                if left:
+                    give = self._giving(plan, targets, results)
+                    self.in_flight = plan
+                left = plan.run_over(buffers, dying, results, left)
             else:
                 self.land()
-                results, leave = plan.run(buffers), False
+                results += plan.run(buffers)
         except Exception:
             self.land()
             self._salvage(pending, live)
             raise
-        finally:  # there are no results after a failure, but there may be after Ctrl-C
-            if results and leave and plan.late:
-                self.in_flight = plan
-                self.late = {values[live[i]]: results[i] for i in plan.late}
-                for i in plan.early:
-                    values[live[i]].buffer = results[i]
-            else:
-                if results:
-                    self.in_flight = None  # else the values that were delivered may still be late
-                for position, buffer in zip(live, results):
-                    values[position].buffer = buffer
+        finally:
+            if results:  # there are none after a failure, but there may be after Ctrl-C
+                self.spent = True
+                _do_all(give if left else give_now)
+                if not left:
+                    self.in_flight = None
+
+    def _giving(self, plan: plans.Plan, targets: list[Value], results: list) -> Iterator:
+        """Will give values their results, once there are any: now, or when the run lands."""
+        early = [targets[i] for i in plan.early]
+        late = [targets[i] for i in plan.late]
+        return chain(
+            _setting(early, map(results.__getitem__, plan.early)),
+            map(self.late.__setitem__, late, map(results.__getitem__, plan.late)),
+        )
 
     def _salvage(self, pending, live) -> None:
         """After a failure, compute what does not depend on the operation that failed."""
@@ -355,6 +367,11 @@ def _count_unseen() -> int:
     return found
 
 
+def _setting(values: Iterable[Value], buffers: Iterable) -> Iterator:
+    """Will set the values' buffers."""
+    return map(setattr, values, repeat("buffer"), buffers)
+
+
 def _seen(values: list[Value], counts: list[int]) -> tuple[int, ...]:
     """The positions of pending values that Python can still see."""
     return tuple([
@@ -363,6 +380,8 @@ def _seen(values: list[Value], counts: list[int]) -> tuple[int, ...]:
     ])  # fmt: skip
 
 
+# Exhausts an iterator. Ctrl-C comes before it or after it: no value is left without its result.
+_do_all = deque(maxlen=0).extend
 _buffer_of = attrgetter("buffer")
 _UNSEEN = _count_unseen()
 _SEEN_TWICE = _UNSEEN + 1  # an input is in the recorder's list of inputs as well

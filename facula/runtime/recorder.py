@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, repeat
 from operator import attrgetter
 from sys import getrefcount
@@ -381,7 +381,7 @@ def _seen(values: list[Value], counts: list[int]) -> tuple[int, ...]:
 
 
 # Exhausts an iterator. Ctrl-C comes before it or after it: no value is left without its result.
-_do_all = deque(maxlen=0).extend
+_do_all: Callable[[Iterable], None] = deque(maxlen=0).extend
 _buffer_of = attrgetter("buffer")
 _UNSEEN = _count_unseen()
 _SEEN_TWICE = _UNSEEN + 1  # an input is in the recorder's list of inputs as well

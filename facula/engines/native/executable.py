@@ -121,7 +121,7 @@ class NativeSegment:
             table[slots[slot] - places] = array.ctypes.data
         addresses = jit.load([step.kernel for step in plan.steps])
         steps = [
-            Step(address, s.kernel.chunks, s.kernel.cost, [slots[o] for o in s.operands])
+            Step(address, s.kernel.chunks, s.kernel.cost, [slots[o] for o in s.operands], s.writes)
             for address, s in zip(addresses, plan.steps, strict=True)
         ]
         given = [_expected(n) for n in plan.inputs]

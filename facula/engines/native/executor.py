@@ -7,7 +7,7 @@
   where kernels report bad indices.
 * ``inputs`` and ``outputs`` say what to expect there: ``(dtype, elements)`` for an array, ``float``
   or ``int`` for a Python number, which kernels find as a double or an int64.
-* A step is ``Step(address, chunks, cost, slots)``: kernels run in order, each on as many threads as
+* A step is ``Step(address, chunks, cost, slots, writes)``: kernels run in order, each on as many threads as
   its chunks and its cost in nanoseconds are worth.
 
 ``run(inputs, outputs)`` takes two *lists* (of arrays and numbers; of arrays) and returns 0, or the
@@ -53,6 +53,7 @@ _ERRAND = jit.with_others(Kernel("executor", "executor errand", executor_code.er
 _FINISH = jit.with_others(Kernel("executor", "executor finish", executor_code.finish))
 STATUS_SLOT = -1
 SHARED = 15_000.0  # ns of work below which moving the data to another core costs more than it saves
+NEAR = 1_000.0  # the same for data that already lie with several cores
 GRAIN = 4_000.0  # ns of work that make one more thread worth while
 LOUD = 20_000.0  # ns of work for which sleeping threads are woken
 CERTAIN = 2_000_000.0  # ns of work of a plan from which several threads surely help
@@ -62,12 +63,13 @@ Expected = tuple[np.dtype, int] | type[float] | type[int]
 
 
 class Step(NamedTuple):
-    """A kernel at ``address`` and the slots of its operands."""
+    """A kernel at ``address``, the slots of its operands, and which of those it writes."""
 
     address: int
     chunks: int
     cost: float
     slots: Sequence[int]
+    writes: Sequence[int] = ()
 
 
 class Executor:
@@ -92,7 +94,8 @@ class Executor:
         self.table[first:-1] = np.array(table, np.uint64).view(np.int64)
         self.table[-1] = self.status.ctypes.data  # found at STATUS_SLOT
         widest = max([len(step.slots) for step in self.steps], default=0)
-        encoded = _encoded_steps(self.steps, len(self.table))
+        use = _threads_for(self.steps)
+        encoded = _encoded_steps(self.steps, use, len(self.table))
         self._blocks = {
             Plan.STEPS: encoded,
             Plan.TABLE: self.table,
@@ -107,9 +110,9 @@ class Executor:
         self.words[Plan.INPUTS], self.words[Plan.OUTPUTS] = len(self.inputs), len(self.outputs)
         self.words[Plan.POOL] = threads.pool().address
         self.words[Plan.RELEASE] = sum([step.cost for step in self.steps]) >= RELEASE
-        shared = [step for step in self.steps if _threads_for(step) > 1]
-        if sum([step.cost for step in shared]) >= LOUD:
-            self.words[Plan.WAKE] = max([_threads_for(step) for step in shared])
+        shared = [step.cost for step, count in zip(self.steps, use) if count > 1]
+        if sum(shared) >= LOUD:
+            self.words[Plan.WAKE] = max(use)
         self.words[Plan.HEAD] = head
         before = sum([STEP + len(step.slots) for step in self.steps[:head]])
         self.words[Plan.TAIL] = encoded[before:].ctypes.data
@@ -202,17 +205,30 @@ def _canonical(wanted: Expected) -> Expected:
     return (np.dtype(wanted[0].char), wanted[1]) if isinstance(wanted, tuple) else wanted
 
 
-def _threads_for(step: Step) -> int:
-    if step.cost < SHARED:
-        return 1
-    return min(step.chunks, int(step.cost / GRAIN) + 1, threads.MOST)
+def _threads_for(steps: Sequence[Step]) -> list[int]:
+    """How many threads may share each step.
 
-
-def _encoded_steps(steps: Sequence[Step], slots: int) -> np.ndarray:
-    words: list[int] = []
+    What several threads wrote lies in several cores' caches: to work on it where it lies is worth
+    while for less work than to move it would be.
+    """
+    found = []
+    spread: set[int] = set()  # slots that several threads wrote
     for step in steps:
+        near = not spread.isdisjoint(step.slots)
+        least, grain = (NEAR, NEAR) if near else (SHARED, GRAIN)
+        use = min(step.chunks, int(step.cost / grain) + 1, threads.MOST)
+        use = use if step.cost >= least else 1
+        written = {step.slots[place] for place in step.writes}
+        spread = spread | written if use > 1 else spread - written
+        found.append(use)
+    return found
+
+
+def _encoded_steps(steps: Sequence[Step], use: Sequence[int], slots: int) -> np.ndarray:
+    words: list[int] = []
+    for step, count in zip(steps, use):
         loud = step.cost >= LOUD
-        words += [step.address, step.chunks, _threads_for(step), loud, len(step.slots)]
+        words += [step.address, step.chunks, count, loud, len(step.slots)]
         if not all(STATUS_SLOT <= slot < slots - 1 for slot in step.slots):
             raise IndexError(f"a step has operands {step.slots}; there are {slots - 1} slots")
         words += [slots - 1 if slot == STATUS_SLOT else slot for slot in step.slots]

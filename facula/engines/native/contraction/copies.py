@@ -71,7 +71,7 @@ class Copy:
         inner = {len(self.sizes) - 1, *(turn or [len(self.sizes) - 2])}
         rows = prod([n for i, n in enumerate(self.sizes) if i not in inner])
         cost = self.cycles / 2  # the source comes from the second-level cache at best
-        chunks = max(1, min(rows, 64, int(cost / 2000)))
+        chunks = max(1, min(rows, 64, int(cost / 700)))
         return Kernel(
             "copy",
             f"contraction copy {self} {lanes} {chunks}",

@@ -10,7 +10,7 @@ from facula.engines.native import ir, target
 from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.kernel import BAD_INDEX, Kernel
 
-CHUNK_NS = 2500.0
+CHUNK_NS = 900.0
 MOST_CHUNKS = 96
 
 Body = Callable[[Function, list[Value], Value], None]

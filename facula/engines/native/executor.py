@@ -7,8 +7,8 @@
   where kernels report bad indices.
 * ``inputs`` and ``outputs`` say what to expect there: ``(dtype, elements)`` for an array, ``float``
   or ``int`` for a Python number, which kernels find as a double or an int64.
-* A step is ``Step(address, chunks, cost, slots, writes)``: kernels run in order, each on as many threads as
-  its chunks and its cost in nanoseconds are worth.
+* A step is ``Step(address, chunks, cost, slots, writes)``: kernels run in order, each on as many
+  threads as its chunks and its cost in nanoseconds are worth.
 
 ``run(inputs, outputs)`` takes two *lists* (of arrays and numbers; of arrays) and returns 0, or the
 number (from 1) of the step whose STATUS was set; ``status`` then holds {code, a, b}. Plain

@@ -47,7 +47,10 @@ def _other_way(f: Function, runs: Value) -> Value:
 
 
 def learn(f: Function, trial: Value, took: Value) -> None:
-    """Takes note of the nanoseconds of a run; an interrupted one counts as twice the usual."""
+    """Takes note of the nanoseconds of a run: at once if it was fast, slowly if it was slow.
+
+    Much can make a run slow, such as a worker that had to be woken, but nothing makes it fast.
+    """
     phase = _phase(f, read(f, trial, Trial.RUNS))
     settled = f.compare("icmp sge", phase, UNSETTLED)
     moved = f.compare("icmp slt", f.op("sub", phase, PERIOD - BURST), UNSETTLED)
@@ -56,8 +59,8 @@ def learn(f: Function, trial: Value, took: Value) -> None:
         alone = f.compare("icmp eq", read(f, trial, Trial.THREADS), 1)
         place = f.select(alone, word(f, trial, Trial.SOLO), word(f, trial, Trial.TEAM))
         before = f.load("i64", place)
-        known = f.compare("icmp ne", before, 0)
         most = f.mul(before, 2)
         now = f.select(f.compare("icmp slt", took, most), took, most)
-        after = f.add(before, f.op("ashr", f.op("sub", now, before), 2))
-        f.store(f.select(known, after, took), place)
+        slower = f.add(before, f.op("ashr", f.op("sub", now, before), 4))
+        fast = f.op("or", f.compare("icmp eq", before, 0), f.compare("icmp slt", took, before))
+        f.store(f.select(fast, took, slower), place)

@@ -6,8 +6,13 @@ from facula.engines.native.scalars.lanes import Lanes, where
 
 
 def to_half(x: Lanes) -> Lanes:
-    """float16's nearest value of a float."""
-    return x.convert("fptrunc", "half").convert("fpext", "float")
+    """float16's nearest value of a float.
+
+    The fence keeps LLVM from rounding a double at once where the float was rounded from one: that
+    gives other numbers, and on most CPUs it is a call of a function that nothing provides.
+    """
+    fenced = x.unary("arithmetic.fence")
+    return fenced.convert("fptrunc", "half").convert("fpext", "float")
 
 
 def to_bfloat16(x: Lanes) -> Lanes:

@@ -110,7 +110,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     return same | close
 
 
-_FUNCTIONS = [
+_OPERATIONS = [
     "eq",
     "ne",
     "lt",
@@ -132,33 +132,11 @@ _FUNCTIONS = [
     "bitwise_left_shift",
     "bitwise_right_shift",
     "bitwise_not",
-    "isclose",
-]  # methods too
+]  # methods too, and in place
+_FUNCTIONS = [*_OPERATIONS, "isclose"]  # methods too
 
 NAMESPACES = {
     "torch": _FUNCTIONS,
     "method": _FUNCTIONS,
-    "inplace": [
-        "eq",
-        "ne",
-        "lt",
-        "le",
-        "gt",
-        "ge",
-        "not_equal",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "logical_and",
-        "logical_or",
-        "logical_xor",
-        "logical_not",
-        "bitwise_and",
-        "bitwise_or",
-        "bitwise_xor",
-        "bitwise_left_shift",
-        "bitwise_right_shift",
-        "bitwise_not",
-    ],
+    "inplace": _OPERATIONS,
 }

@@ -67,11 +67,15 @@ def constant(number: int) -> Ref:
 
 @dataclass(frozen=True)
 class Piece:
-    """A kernel and its operands; ``writes`` are the positions among them that it writes."""
+    """A kernel and its operands; ``writes`` are the positions among them that it writes.
+
+    ``checks`` are the indices that it checks if it has the operand STATUS, and against what.
+    """
 
     kernel: Kernel
     operands: tuple[Ref, ...]
     writes: tuple[int, ...]
+    checks: tuple[tuple[Ref, int], ...] = ()
 
 
 @dataclass

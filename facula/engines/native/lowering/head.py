@@ -21,9 +21,15 @@ def head(plan: Plan) -> int:
         first + i for i, n in enumerate(plan.outputs) if not n.spec.shape and i not in renewed
     }
     found = 0
+    checked: set[tuple[int, int]] = set()
     for number, step in enumerate(plan.steps):
         written = {step.operands[place] for place in step.writes}
-        if plan.status in step.operands or written & scalars:
+        # The gradient of an embedding writes where the embedding itself has read.
+        finds = plan.status in step.operands and not (
+            step.checks and checked.issuperset(step.checks)
+        )
+        checked.update(step.checks)
+        if finds or written & scalars:
             found = number + 1
     rest = sum([step.kernel.cost for step in plan.steps[found:]])
     return found if rest >= WORTH else len(plan.steps)

@@ -36,12 +36,13 @@ class Unsupported(Exception):
 
 @dataclass
 class Step:
-    """A kernel on buffers of the plan, and the nodes it computes."""
+    """A kernel on buffers of the plan, the nodes it computes, and the indices it checks."""
 
     kernel: Kernel
     operands: tuple[int, ...]
     writes: tuple[int, ...]
     nodes: tuple[Node, ...]
+    checks: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass
@@ -189,7 +190,8 @@ class Planner:
 
 def _step(piece: Piece, known: dict[Ref, int], nodes: tuple[Node, ...]) -> Step:
     operands = tuple([known[ref] for ref in piece.operands])
-    return Step(piece.kernel, operands, piece.writes, nodes)
+    checks = tuple([(known[index], size) for index, size in piece.checks])
+    return Step(piece.kernel, operands, piece.writes, nodes, checks)
 
 
 def _bytes(node: Node) -> int:

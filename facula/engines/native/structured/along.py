@@ -75,7 +75,8 @@ def index_along(params, specs, out) -> Lowered | None:
     units = planes.count // planes.together * blocks if rows.row else 0
     kernel = common.kernel("index_along", key, status + 1, units, unit_ns, body)
     inputs = [given(i) for i in range(1 + rows.count)]
-    return Lowered([Piece(kernel, (*inputs, result(), STATUS), (1 + rows.count,))])
+    operands = (*inputs, result(), STATUS)
+    return Lowered([Piece(kernel, operands, (1 + rows.count,), rows.checks(inputs[1:]))])
 
 
 def index_put_along(params, specs, out, zeros: bool = False) -> Lowered | None:
@@ -88,7 +89,8 @@ def index_put_along(params, specs, out, zeros: bool = False) -> Lowered | None:
     if planes.count and planes.picked:
         kernel = _put_kernel(params["mode"], x, planes)
         inputs = [given(1), *[given(2 + i) for i in range(planes.rows.count)]]
-        piece = Piece(kernel, (*inputs, result(), STATUS), (1 + planes.rows.count,))
+        operands, place = (*inputs, result(), STATUS), 1 + planes.rows.count
+        piece = Piece(kernel, operands, (place,), planes.rows.checks(inputs[1:]))
         pieces += [piece, *rounded(x, params["mode"])]
     return Lowered(pieces)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
 from facula.base import dtypes
 from facula.engines.native import ir
 from facula.engines.native.ir import Function, Value
-from facula.engines.native.kernel import STATUS, Kernel, Lowered, Piece, given, result
+from facula.engines.native.kernel import STATUS, Kernel, Lowered, Piece, Ref, given, result
 from facula.engines.native.structured import common
 
 
@@ -51,7 +52,8 @@ def gather(params, specs, out) -> Lowered | None:
     units = -(-lines // block) if index.numel else 0
     unit_ns = block * (3.0 + last * 0.6)
     kernel = common.kernel("gather", key, 4, units, unit_ns, body)
-    return Lowered([Piece(kernel, (given(0), given(1), result(), STATUS), (2,))])
+    operands = (given(0), given(1), result(), STATUS)
+    return Lowered([Piece(kernel, operands, (2,), ((given(1), size),))])
 
 
 def _checked_columns(
@@ -108,6 +110,10 @@ class Rows:
     def key(self) -> tuple:
         return (self.sizes, self.row, *[(i.dtype.name, i.shape) for i in self.indices])
 
+    def checks(self, indices: Sequence[Ref]) -> tuple[tuple[Ref, int], ...]:
+        """What :meth:`at` has checked when all positions are done."""
+        return tuple(zip(indices, self.sizes))
+
     def at(self, f: Function, pointers, status: Value, position, skip: str) -> Value:
         """The number of the row at a position; a bad index is reported and leads to ``skip``."""
         found = ir.constant("i64", 0)
@@ -155,4 +161,5 @@ def _index_piece(x, indices) -> Piece:
     units = rows.positions if rows.row else 0
     kernel: Kernel = common.kernel("index", (element, rows.key), status + 1, units, unit_ns, body)
     inputs = [given(i) for i in range(1 + rows.count)]
-    return Piece(kernel, (*inputs, result(), STATUS), (1 + rows.count,))
+    operands = (*inputs, result(), STATUS)
+    return Piece(kernel, operands, (1 + rows.count,), rows.checks(inputs[1:]))

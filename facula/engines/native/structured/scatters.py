@@ -115,7 +115,8 @@ def _scatter_piece(params, x, index, values) -> Piece:
     key = (own.name, index.dtype.name, x.shape, shape, values.shape, axis, mode)
     unit_ns = 2.0 + 2.0 * shape[axis]
     kernel = common.kernel("scatter", key, 4, prod(others), unit_ns, body)
-    return Piece(kernel, (given(1), given(2), result(), STATUS), (2,))
+    operands = (given(1), given(2), result(), STATUS)
+    return Piece(kernel, operands, (2,), ((given(1), x.shape[axis]),))
 
 
 def index_put(params, specs, out, zeros: bool = False) -> Lowered | None:
@@ -177,7 +178,8 @@ def _index_put_piece(mode: str, x, values, rows: Rows) -> Piece:
     units = -(-rows.row // block)
     kernel = common.kernel("index_put", key, status + 1, units, unit_ns, body)
     inputs = [given(1), *[given(2 + i) for i in range(rows.count)]]
-    return Piece(kernel, (*inputs, result(), STATUS), (1 + rows.count,))
+    operands = (*inputs, result(), STATUS)
+    return Piece(kernel, operands, (1 + rows.count,), rows.checks(inputs[1:]))
 
 
 def _column_block(rows: Rows, lanes: int, line: int) -> int:

@@ -5,7 +5,11 @@ import pytest
 
 import facula as torch
 from facula.base.flags import flags
+from facula.engines.native.kernel import Kernel
 from facula.engines.native.lowering.head import head
+from facula.engines.native.lowering.plan import Plan, Step
+from facula.graph.node import INPUT, Node
+from facula.graph.spec import spec
 from facula.runtime import plans
 from facula.runtime.recorder import recorder
 
@@ -69,3 +73,22 @@ def test_a_bad_index_is_reported_by_the_step_that_has_it():
     with pytest.raises(IndexError):
         step(torch.full((30,), WORDS))
     assert np.isfinite(step(good))
+
+
+def made_up(*work: tuple[int, float]) -> Plan:
+    """A plan whose first step writes a scalar, followed by steps of so many chunks and ns."""
+    loss = Node(INPUT, (), {}, spec((), torch.float32))
+    plan = Plan([], [loss], status=1, slots=2)
+    for chunks, cost in [(1, 1e3), *work]:
+        operands = () if plan.steps else (0,)
+        kernel = Kernel("loop", str(len(plan.steps)), lambda name: "", chunks, cost)
+        plan.steps.append(Step(kernel, operands, (0,) if operands else (), ()))
+    return plan
+
+
+def test_long_chunks_are_begun_together_if_enough_is_left_for_the_worker():
+    many, two, alone = (200, 1e8), (2, 1e6), (1, 1e6)
+    assert head(made_up(many, many)) == 1
+    assert head(made_up(many, two, many)) == 3
+    assert head(made_up(many, two, (2, 1e5))) == 1
+    assert head(made_up(alone, many)) == 1  # nobody could help

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from facula.engines.native.lowering.plan import Plan
 
 WORTH = 6_000.0  # ns of work that are worth being handed to a worker
+FEW, LONG = 8, 100_000.0  # chunks of so many ns, for which a thread that comes late may wait
+ENOUGH = 500_000.0  # ns of work during which Python can prepare a step
 
 
 def head(plan: Plan) -> int:
@@ -31,8 +33,25 @@ def head(plan: Plan) -> int:
         checked.update(step.checks)
         if finds or written & scalars:
             found = number + 1
-    rest = sum([step.kernel.cost for step in plan.steps[found:]])
-    return found if rest >= WORTH else len(plan.steps)
+    found = _balanced(plan, found)
+    return found if _work(plan, found) >= WORTH else len(plan.steps)
+
+
+def _balanced(plan: Plan, found: int) -> int:
+    """A head that includes work that two threads do well only if they begin it together.
+
+    A worker that has begun one of two long chunks alone waits for whoever takes the other one late.
+    """
+    for number in range(len(plan.steps), found, -1):
+        kernel = plan.steps[number - 1].kernel
+        long = 1 < kernel.chunks <= FEW and kernel.cost / kernel.chunks >= LONG
+        if long and _work(plan, number) >= ENOUGH:
+            return number
+    return found
+
+
+def _work(plan: Plan, first: int) -> float:
+    return sum([step.kernel.cost for step in plan.steps[first:]])
 
 
 def late(plan: Plan, head: int) -> Sequence[int]:

@@ -36,3 +36,7 @@ class Engine(Protocol):
     def use_threads(self, count: int) -> None:
         """Use so many threads at most; results do not depend on it."""
         ...
+
+    def lets_go(self, buffer: Any) -> bool:
+        """Whether it kept a buffer that it computed, to use it again; it no longer does."""
+        ...

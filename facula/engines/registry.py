@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from typing import Any
 
 from facula.engines.protocol import Engine
 
@@ -44,3 +45,9 @@ def use_threads(count: int) -> None:
     _threads[:] = [count]
     for found in _loaded.values():
         found.use_threads(count)
+
+
+def lets_go(buffer: Any) -> bool:
+    """Whether an engine kept a buffer that it computed, to use it again; it no longer does."""
+    found = _loaded.get("native")
+    return found is not None and found.lets_go(buffer)

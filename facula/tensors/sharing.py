@@ -9,6 +9,7 @@ import numpy as np
 from facula.autograd.handle import wrap
 from facula.autograd.storage import Alias, Storage, contiguous_strides
 from facula.base import dtypes
+from facula.engines.registry import lets_go
 from facula.graph.spec import spec
 from facula.operators.strided import _as_strided
 from facula.operators.views import Step
@@ -107,4 +108,5 @@ def _only_ours(storage, buffer) -> bool:
         if getrefcount(owner) > 3:  # the buffer's slot, the name, the argument
             return False
     # the storage's slot, a handle's slot, the argument; the value's slot, two names, the argument
-    return getrefcount(storage.value) <= 3 and getrefcount(buffer) <= 4
+    held = getrefcount(buffer)
+    return getrefcount(storage.value) <= 3 and (held <= 4 or (held == 5 and lets_go(buffer)))

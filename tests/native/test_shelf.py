@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("llvmlite")
 
+import facula
 from facula.base import dtypes
 from facula.engines.native import shelf
 from facula.engines.registry import engine
@@ -78,3 +79,24 @@ def test_temporaries_move_when_a_plan_needs_more_of_them():
     for rows in (3, 9):
         check(deep(rows), rows)
         check(small, 1)
+
+
+def test_what_is_given_away_is_not_used_again():
+    run, x = plan(1)
+    held = run.run([x])[0]
+    assert engine("native").lets_go(held)
+    assert not engine("native").lets_go(held)
+    assert run.run([2 * x])[0].ctypes.data != held.ctypes.data
+    assert (held == -1).all()
+
+
+def test_results_are_shown_to_numpy_without_a_copy():
+    x = facula.ones(ROW)
+    shown = []
+    for k in range(6):
+        result = x + k
+        shown.append(result.numpy())
+        result += 1  # the same memory: NumPy sees it
+        assert result[0] == k + 2
+    assert [a.mean() for a in shown] == [2, 3, 4, 5, 6, 7]
+    assert len({a.ctypes.data for a in shown}) == 6

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from facula.engines.native import jit, linked, threads
+from facula.engines.native import jit, linked, shelf, threads
 from facula.engines.native.executable import NativeSegment
 from facula.engines.native.lowering.patterns import rewrite
 from facula.engines.native.lowering.plan import Unsupported, lower
@@ -85,6 +85,10 @@ class NativeEngine:
 
     def use_threads(self, count: int) -> None:
         threads.set_count(count)
+
+    def lets_go(self, buffer: np.ndarray) -> bool:
+        """Whether a plan kept the array for its next runs; it no longer does."""
+        return shelf.lets_go(buffer)
 
 
 def _with_copies(nodes: list[Node], outputs: list[Node]) -> tuple[list[Node], list[Node]]:

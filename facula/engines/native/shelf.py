@@ -23,6 +23,7 @@ _shelves: WeakSet[Shelf] = WeakSet()
 _lock = RLock()
 _clock = itertools.count()
 _made = {"bytes": 0}  # since the bytes were last counted, and what was counted then
+_latest: list[Shelf] = []  # the shelf that was filled last
 
 
 class Shelf:
@@ -44,6 +45,7 @@ class Shelf:
         """An array for each result that has none: one of an earlier run if it is free, or new."""
         kept, spare = self.kept, self.spare
         self.used = next(_clock)
+        _latest[:] = (self,)
         new = 0
         for i, given in enumerate(outputs):
             if given is not None:
@@ -72,6 +74,15 @@ class Shelf:
     def nbytes(self) -> int:
         """Bytes of the arrays kept."""
         return sum([a.nbytes for a in (*self.kept, *self.spare) if a is not None])
+
+
+def lets_go(array: np.ndarray) -> bool:
+    """Whether the plan that ran last kept the array for a result; it no longer does."""
+    for shelf in _latest:
+        for number, kept in enumerate(shelf.kept):
+            if kept is array:
+                return shelf.lets_go(array, number)
+    return False
 
 
 def _bound() -> None:

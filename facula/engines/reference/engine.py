@@ -67,6 +67,9 @@ class ReferenceEngine:
     def use_threads(self, count: int) -> None:
         """NumPy decides for itself."""
 
+    def lets_go(self, buffer: Any) -> bool:
+        return False
+
 
 def make() -> ReferenceEngine:
     return ReferenceEngine()

@@ -139,8 +139,8 @@ class NativeSegment:
     def run(self, buffers: Any) -> list[Any]:
         """The outputs for these inputs, all complete."""
         outputs: list[Any] = [None] * len(self.shapes)
-        self.shelf.fill(outputs)
         with _running:
+            self.shelf.fill(outputs)  # two threads must not find the same array free
             finish()
             if self.arena != _arena.start:
                 self._move()

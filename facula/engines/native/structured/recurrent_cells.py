@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from facula.engines.native.scalars.exponentials import exp
-from facula.engines.native.scalars.hyperbolic import tanh
 from facula.engines.native.scalars.lanes import Lanes, muladd, where
+from facula.engines.native.structured.recurrent_gates import sigmoid, tanh
 
 Values = Sequence[Lanes]
 Value = Callable[[], Lanes]  # loaded when it is asked for
 Later = Sequence[Value]
 Forward = Callable[[Values, Values, Values], tuple[Values, Values]]
 Backward = Callable[[Lanes, Value, Later, Later, Later], tuple[Values, "Lanes | None"]]
-
-
-def _sigmoid(x: Lanes) -> Lanes:
-    return 1.0 / (exp(-x) + 1.0)
 
 
 def _less_square(x: Lanes) -> Lanes:
@@ -34,13 +29,13 @@ def _slope(x: Lanes) -> Lanes:
 
 def _lstm(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
     i, f, g, o = [x + h for x, h in zip(xs, hs, strict=True)]
-    i, f, g, o = _sigmoid(i), _sigmoid(f), tanh(g), _sigmoid(o)
+    i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
     cell = muladd(f, state[1], i * g)
     return (o * tanh(cell), cell), (i, f, g, o)
 
 
 def _gru(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
-    r, z = [_sigmoid(x + h) for x, h in zip(xs[:2], hs[:2], strict=True)]
+    r, z = [sigmoid(x + h) for x, h in zip(xs[:2], hs[:2], strict=True)]
     n = tanh(muladd(r, hs[2], xs[2]))
     return (muladd(state[0] - n, z, n),), (r, z, n, hs[2])
 

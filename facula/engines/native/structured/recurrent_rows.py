@@ -207,11 +207,19 @@ class Ends:
 def in_columns(
     f: Function, element: str, count: int, body: Callable[[Operand, int, Value | None], None]
 ) -> None:
-    """``body(first, lanes, mask)`` for vectors over ``count`` columns."""
+    """``body(first, lanes, mask)`` for vectors over ``count`` columns.
+
+    Two at a time where registers allow it: a cell is a long chain of instructions, of which one
+    vector's waits for itself.
+    """
     lanes = common.fewest_lanes(element, count)
     whole = count - count % lanes
-    if whole:
-        with f.loop(0, whole, lanes) as at:
+    pairs = whole - whole % (2 * lanes) if target.registers() >= 32 else 0
+    if pairs:
+        with f.loop(0, pairs, 2 * lanes) as at:
+            body(at, 2 * lanes, None)
+    if pairs < whole:
+        with f.loop(pairs, whole, lanes) as at:
             body(at, lanes, None)
     if whole < count:
         body(whole, lanes, common.tail_mask(f, lanes, count - whole))

@@ -19,7 +19,7 @@ class Division:
 
     def __init__(self, program: LoopProgram):
         sizes, outer = program.sizes, program.outer
-        self.lanes = _lanes(program)
+        self.lanes = lanes_of(program)
         self.inner_lane = outer < len(sizes) and _rows_lie_along_memory(program)
         last = sizes[outer - 1] if outer else 1
         if self.inner_lane:
@@ -63,7 +63,8 @@ def _length(program: LoopProgram) -> int:
     return sum([8 if each else 1 for each in dear])
 
 
-def _lanes(program: LoopProgram) -> int:
+def lanes_of(program: LoopProgram) -> int:
+    """Lanes of its vectors: as many as a register has of its widest elements."""
     names = [i[1] for i in program.instructions if i[0] == "load"]
     names += [s.dtype for s in program.stores]
     widest = max([dtypes.by_name(n).itemsize for n in names], default=4)

@@ -13,43 +13,14 @@ from collections.abc import Callable, Sequence
 from facula.base import dtypes
 from facula.engines.native import ir, scalars
 from facula.engines.native.ir import Value
-from facula.engines.native.kernel import Kernel
 from facula.engines.native.lowering import short_rows
 from facula.engines.native.lowering.division import Division
-from facula.engines.native.lowering.expressions import HEAVY, parse_constant
+from facula.engines.native.lowering.expressions import parse_constant
 from facula.engines.native.lowering.forms import Form
-from facula.engines.native.lowering.loops import LoopProgram, Store, levels, live, operands
+from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
 from facula.engines.native.lowering.reductions import Accumulator, part
 
 UNROLL = 4  # accumulators of a reduction: additions wait for each other otherwise
-
-
-def kernel(program: LoopProgram, kind: str = "loop") -> Kernel:
-    """The program as a kernel."""
-    plan = Division(program)
-    rows, elements = program.rows, program.rows * program.row
-    counts = [elements if each or rows == elements else rows for each in levels(program)]
-    work = sum([n * _weight(i) for n, i in zip(counts, program.instructions, strict=True)])
-    work += sum([_MOVED * (elements if s.full else rows) for s in program.stores])
-    return Kernel(
-        kind,
-        repr(program),
-        lambda name: Writer(program, plan).function(name).text(),
-        plan.chunks,
-        work / 16 + 20,
-        sum([n for n, i in zip(counts, program.instructions, strict=True) if i[0] == "op"]),
-    )
-
-
-_MOVED = 0.8  # nanoseconds of reading or writing 16 floats
-_HEAVY = HEAVY | {"sqrt", "div"}
-
-
-def _weight(instruction: tuple) -> float:
-    """Nanoseconds that 16 lanes take, about."""
-    if instruction[0] == "op":
-        return 3.0 if instruction[2] in _HEAVY else 0.25
-    return _MOVED if instruction[0] == "load" else 0.25
 
 
 class Scope:
@@ -169,13 +140,15 @@ class Evaluator:
         """An index as i64; of the first lane only if ``lanes`` is 1."""
         total: Value | int = form.const
         for s, c in form.terms:
-            total = self._sum(total, self._times(self._symbol(s, lanes), c))
+            total = self.sum(total, self.times(self._symbol(s, lanes), c))
         return total
 
-    def _sum(self, a, b):
+    def sum(self, a, b):
+        """The sum of two indices."""
         return a + b if isinstance(a, int) and isinstance(b, int) else self.f.add(a, b)
 
-    def _times(self, a, factor: int):
+    def times(self, a, factor: int):
+        """An index times a number."""
         return a * factor if isinstance(a, int) else self.f.mul(a, factor)
 
     def _symbol(self, s, lanes: int) -> Value | int:

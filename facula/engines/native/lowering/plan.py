@@ -18,7 +18,7 @@ from facula.engines.native.kernel import (
     result,
     temporary,
 )
-from facula.engines.native.lowering import donation, loop_code, whole
+from facula.engines.native.lowering import donation, loop_kernel, whole
 from facula.engines.native.lowering.epilogue import Epilogue
 from facula.engines.native.lowering.fusion import Fusion
 from facula.engines.native.lowering.groups import Group, view_of
@@ -113,7 +113,7 @@ class Planner:
             return
         program, loaded = group.finish(stored)
         kind = "reduce" if group.axes else "loop"
-        kernel = loop_code.kernel(program, kind)
+        kernel = loop_kernel.kernel(program, kind)
         operands = [self._slot(n) for n in [*loaded, *stored]]
         writes = tuple(range(len(loaded), len(operands)))
         self.plan.steps.append(Step(kernel, tuple(operands), writes, tuple(group.members)))

@@ -16,9 +16,10 @@ from facula.operators.linear import linear
 from facula.operators.movement import _permute, reshape, squeeze, unsqueeze
 from facula.operators.operator import operator
 from facula.operators.padding import pad
+from facula.operators.parts import chunk
 from facula.operators.rearranging import repeat
 from facula.operators.reduction import _mean
-from facula.operators.slicing import chunk, slice_axis
+from facula.operators.slicing import slice_axis
 from facula.operators.softmaxes import _softmax
 
 

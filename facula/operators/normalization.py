@@ -300,9 +300,9 @@ def _lead(x, tail: int):
     return tuple(range(ndim - tail, ndim)), tuple(range(ndim - tail))
 
 
-def _layer_norm_grad(g, input, weight, outs, tail, eps, needs):
+def _layer_norm_grad(g, input, weight, outs, normalized_shape, eps, needs):
     x, g = widened(input), widened(g)
-    axes, lead = _lead(x, tail)
+    axes, lead = _lead(x, len(_sizes(normalized_shape)))
     mean, scale = _statistics_again(x, axes, eps) if modes.grad else outs[1:3]
     unit = (x - mean) * scale
     found = _parameter_grads(g, unit, lead, needs) if lead else {"weight": g * unit, "bias": g}
@@ -312,18 +312,12 @@ def _layer_norm_grad(g, input, weight, outs, tail, eps, needs):
     return {name: found[name] for name in needs}
 
 
-@operator(name="NativeLayerNorm", derivative=_layer_norm_grad)
-def _layer_norm(input, weight, bias, tail: int, eps: Number):
-    x = widened(input)
-    wide = x._value.spec.dtype
-    unit, mean, _, scale = _standardize(x, _lead(x, tail)[0], eps)
-    weight = None if weight is None else cast_to(weight, wide)
-    bias = None if bias is None else cast_to(bias, wide)
-    return narrowed(_scaled(unit, weight, bias), input._value.spec.dtype), mean, scale
+def _sizes(normalized_shape):
+    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
 
 
 def _check_normalized_shape(input, normalized_shape, parameters):
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    shape = _sizes(normalized_shape)
     if not shape:
         raise RuntimeError(
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one "
@@ -345,7 +339,8 @@ def _check_normalized_shape(input, normalized_shape, parameters):
     return len(shape)
 
 
-def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
+@operator(name="NativeLayerNorm", derivative=_layer_norm_grad, only_first=True)
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps: Number = 1e-05):
     """The last dimensions (``normalized_shape``) scaled to mean 0 and variance 1.
 
     >>> import facula as torch
@@ -354,7 +349,12 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-05):
     """
     tail = _check_normalized_shape(input, normalized_shape, {"weight": weight, "bias": bias})
     require_real("LayerNormKernelImpl", input)
-    return _layer_norm(input, weight, bias, tail, float(eps))[0]
+    x = widened(input)
+    wide = x._value.spec.dtype
+    unit, mean, _, scale = _standardize(x, _lead(x, tail)[0], eps)
+    weight = None if weight is None else cast_to(weight, wide)
+    bias = None if bias is None else cast_to(bias, wide)
+    return narrowed(_scaled(unit, weight, bias), input._value.spec.dtype), mean, scale
 
 
 def _group_view(x, groups):
@@ -368,7 +368,8 @@ def _group_parameter(parameter, groups, wide):
     return cast_to(_view(parameter, (1, groups, channels // groups, 1)), wide)
 
 
-def _group_norm_grad(g, input, weight, outs, groups, eps, needs):
+def _group_norm_grad(g, input, weight, outs, num_groups, eps, needs):
+    groups = int(num_groups)
     x, g = _group_view(widened(input), groups), _group_view(widened(g), groups)
     axes = (2, 3)
     mean, scale = _statistics_again(x, axes, eps) if modes.grad else outs[1:3]
@@ -381,18 +382,8 @@ def _group_norm_grad(g, input, weight, outs, groups, eps, needs):
     return found
 
 
-@operator(name="NativeGroupNorm", derivative=_group_norm_grad)
-def _group_norm(input, weight, bias, groups: int, eps: Number):
-    x = _group_view(widened(input), groups)
-    wide = x._value.spec.dtype
-    unit, mean, _, scale = _standardize(x, (2, 3), eps)
-    weight = None if weight is None else _group_parameter(weight, groups, wide)
-    bias = None if bias is None else _group_parameter(bias, groups, wide)
-    out = _view(_scaled(unit, weight, bias), _shape(input))
-    return narrowed(out, input._value.spec.dtype), mean, scale
-
-
-def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
+@operator(name="NativeGroupNorm", derivative=_group_norm_grad, only_first=True)
+def group_norm(input, num_groups, weight=None, bias=None, eps: Number = 1e-05):
     """Channels in ``num_groups`` groups, each group of each sample scaled to mean 0, variance 1."""
     shape = _shape(input)
     if len(shape) < 2:
@@ -415,15 +406,23 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-05):
                 f"{list(shape)}"
             )
     require_real("GroupNormKernelImpl", input)
-    return _group_norm(input, weight, bias, int(num_groups), float(eps))[0]
+    groups = int(num_groups)
+    x = _group_view(widened(input), groups)
+    wide = x._value.spec.dtype
+    unit, mean, _, scale = _standardize(x, (2, 3), eps)
+    weight = None if weight is None else _group_parameter(weight, groups, wide)
+    bias = None if bias is None else _group_parameter(bias, groups, wide)
+    out = _view(_scaled(unit, weight, bias), shape)
+    return narrowed(out, input._value.spec.dtype), mean, scale
 
 
 # Root mean square normalisation ------------------------------------------------------------------
 
 
-def _rms_norm_grad(g, input, weight, tail, eps, needs):
+def _rms_norm_grad(g, input, weight, normalized_shape, eps, needs):
     x, g = widened(input), widened(g)
-    axes, lead = _lead(x, tail)
+    axes, lead = _lead(x, len(_sizes(normalized_shape)))
+    eps = _epsilon(input) if eps is None else eps
     scale = rsqrt(_mean(square(x), axes, True, None) + eps)
     unit = x * scale
     found = {}
@@ -435,26 +434,25 @@ def _rms_norm_grad(g, input, weight, tail, eps, needs):
     return found
 
 
+_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
+
+
+def _epsilon(input):
+    return _EPSILON[wide_dtype(input._value.spec.dtype).name]
+
+
 @operator(name="Mul", derivative=_rms_norm_grad)
-def _rms_norm(input, weight, tail: int, eps: Number):
+def rms_norm(input, normalized_shape, weight=None, eps: Number = None):
+    """The last dimensions divided by their root mean square, then scaled by ``weight``."""
+    tail = _check_normalized_shape(input, normalized_shape, {"weight": weight})
+    require_real("rms_norm", input)
     x = widened(input)
     axes = _lead(x, tail)[0]
+    eps = _epsilon(input) if eps is None else eps
     out = x * rsqrt(_mean(square(x), axes, True, None) + eps)
     if weight is not None:
         out = out * cast_to(weight, x._value.spec.dtype)
     return narrowed(out, input._value.spec.dtype)
-
-
-_EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23}
-
-
-def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """The last dimensions divided by their root mean square, then scaled by ``weight``."""
-    tail = _check_normalized_shape(input, normalized_shape, {"weight": weight})
-    require_real("rms_norm", input)
-    if eps is None:
-        eps = _EPSILON[wide_dtype(input._value.spec.dtype).name]
-    return _rms_norm(input, weight, tail, float(eps))
 
 
 NAMESPACES = {

@@ -82,7 +82,7 @@ class Call:
         self.out_specs = tuple([node.spec for node in outputs])
         self.output_count = len(outputs)
         self.rebuild = rebuild
-        self.single = rebuild is None
+        self.single = rebuild is None or self.operator.only_first
         self.edge_order = None
         if self.wanted:
             self.saves = pullback.saved_positions(self)
@@ -168,16 +168,16 @@ def _unpack(result):
     return list(result), type(result)
 
 
-def _result(call, value, values, tensors):
-    """The tensor of a call's only result: what wrap() does, with the node of the call."""
+def _result(call, results, values, tensors):
+    """The tensor of a call's first result: what wrap() does, with the node of the call."""
     tensor = _new(classes.tensor)
-    tensor._value = value
+    tensor._value = results[0]
     tensor._alias = None
     if call.node_class is None:
         tensor._node = None
     else:
         if call.saves_outputs:
-            values.append(value)
+            values += results
         tensor._node = call.make_node(call, values, tensors)
     tensor._nr = 0
     tensor._grad = None
@@ -200,8 +200,9 @@ class _Tables(Cache):
 class Operator:
     """See the module's text. Made by the decorator :func:`operator`."""
 
-    def __init__(self, body, *, name, derivative, view, differentiable, edge_order):
+    def __init__(self, body, *, name, derivative, view, differentiable, edge_order, only_first):
         self.body = body
+        self.only_first = only_first
         self.__name__ = body.__name__
         self.__module__ = body.__module__
         self.__doc__ = body.__doc__
@@ -252,14 +253,15 @@ class Operator:
                 return self.into(kwargs.pop("out"), self(*args, **kwargs))
             args = self._bind(args, kwargs)
         if detours.count and modes.trace is not None:
-            return self.in_trace(args)
+            made = self.in_trace(args)
+            return made[0] if self.only_first else made
         if self.view is not None:
             return self._call_view(args)
         call, values, tensors = lookup.general(self, args)
         self._count(args)
         if not call.single:
             return self.several(call, values, tensors)
-        return _result(call, recorder.record_one(call.entry, values), values, tensors)
+        return _result(call, recorder.record(call.entry, values), values, tensors)
 
     def table(self, settings) -> tuple:
         """(calls by specs of the operands and needs, the settings they share)."""
@@ -311,29 +313,31 @@ class Operator:
     def _call_view(self, args):
         """A view operator: its results share the storage of its first operand."""
         alias = getattr(args[0], "_alias", None)
-        shared = alias is not None and alias.storage.array is not None
-        if shared:  # nothing is read until the view's value is needed
-            call, values, tensors = lookup.general(self, args, False)
-            results = [Value(spec) for spec in call.entry.specs]
-        else:
+        if alias is None or alias.storage.array is None:
             call, values, tensors = lookup.general(self, args)
             self._count(args)
-            if call.single:
-                value = recorder.record_one(call.entry, values)
-                out = _result(call, value, values, tensors)
-                return views.attach(out, tensors[0], self, args, None, call.layouts)
-            results = recorder.record(call.entry, values)
+            if not call.single:
+                return self.several_views(call, values, tensors, args)
+            out = _result(call, recorder.record(call.entry, values), values, tensors)
+            return views.attach(out, tensors[0], self, args, None, call.layouts)
+        # The memory is shared with NumPy: nothing is read until the view's value is needed.
+        call, values, tensors = lookup.general(self, args, False)
+        results = [Value(spec) for spec in call.entry.specs]
         outputs = _wrapped(call, values, tensors, results)
-        source, known = tensors[0], call.layouts
-        if call.single:
-            (out,) = outputs
-            views.attach(out, source, self, args, None, known)
-        else:
-            for i, out in enumerate(outputs):
-                views.attach(out, source, self, args, i, known)
-        if shared and any(out._alias is None for out in outputs):
+        for i, out in enumerate(outputs):
+            views.attach(out, tensors[0], self, args, None if call.single else i, call.layouts)
+        if any(out._alias is None for out in outputs):
             return self(args[0].clone(), *args[1:])
         return outputs[0] if call.single else _rebuild(call.rebuild, outputs)
+
+    def several_views(self, call, values, tensors, args):
+        """Record a call of a view operator that has several results."""
+        results = recorder.record(call.entry, values)
+        outputs = _wrapped(call, values, tensors, results)
+        source, known = tensors[0], call.layouts
+        for i, out in enumerate(outputs):
+            views.attach(out, source, self, args, i, known)
+        return _rebuild(call.rebuild, outputs)
 
     def _bind(self, args, kwargs) -> list:
         """All arguments in the order of the signature, defaults filled in."""
@@ -439,14 +443,22 @@ def _rebuild(cls, outputs):
 
 
 def operator(
-    body=None, *, name=None, derivative=None, view=None, differentiable=True, edge_order=None
+    body=None,
+    *,
+    name=None,
+    derivative=None,
+    view=None,
+    differentiable=True,
+    edge_order=None,
+    only_first=False,
 ):
     """Make a body an operator.
 
     ``derivative`` maps parameter names to rules; a rule's own parameter names say what it needs:
     ``g`` (gradient of the first output), ``gs``, ``out``, ``outs``, or a parameter of the body.
     Without it the derivative is composed from those of the operators the body uses.
-    ``name`` is the gradient node's name without "Backward0".
+    ``name`` is the gradient node's name without "Backward0". With ``only_first`` users get the
+    first result; the others are what the derivative needs of the computation.
     """
 
     def make(body):
@@ -463,6 +475,7 @@ def operator(
             view=view,
             differentiable=differentiable,
             edge_order=edge_order,
+            only_first=only_first,
         )
 
     return make if body is None else make(body)

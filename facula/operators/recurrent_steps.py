@@ -15,7 +15,8 @@ from facula.operators.joining import cat, stack
 from facula.operators.linear import linear
 from facula.operators.movement import _view
 from facula.operators.operator import operator
-from facula.operators.slicing import chunk, unbind
+from facula.operators.parts import chunk
+from facula.operators.slicing import unbind
 from facula.operators.transcendental import sigmoid, tanh
 
 State = tuple[Any, ...]

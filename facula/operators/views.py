@@ -150,7 +150,7 @@ def attach(out, source, operator, args, index=None, known=None):
     made.base, made.depth = None, 0
     made.strides, made.offset = strides, offset
     made.seen = -1 if storage.array is not None else storage.version
-    made.made = alias.made
+    made.made = alias.made if index is None else "several"
     if modes.grad:
         if not modes.inference:
             base = alias.base

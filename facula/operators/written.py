@@ -92,7 +92,7 @@ def call(self, {parameters}, *_more, out=missing):
         {several}
     _entry = _call.entry
     if recorder.thread != get_ident() or recorder.busy:
-        _value = recorder.record_one(_entry, [{values}])
+        {elsewhere} = recorder.record(_entry, [{values}])
     else:  # what Recorder.record does
         recorder.busy = True
         _epoch = recorder.epoch{admit}
@@ -107,7 +107,7 @@ def call(self, {parameters}, *_more, out=missing):
         _value.epoch = _epoch
         _values = recorder.values
         _value.position = len(_values)
-        _values.append(_value)
+        _values.append(_value){rest}
         recorder.busy = False
         recorder.budget -= 1
         recorder.bytes -= _entry.cost
@@ -121,10 +121,10 @@ def call(self, {parameters}, *_more, out=missing):
         _node.call = _call
         _node.edges = ({edges})
         if _call.only is not None:
-            _node.saved = (({values}, _value)[_call.only],)
+            _node.saved = (({values}, {results})[_call.only],)
         else:
             _pick = _call.pick
-            _node.saved = () if _pick is None else _pick(({values}, _value))
+            _node.saved = () if _pick is None else _pick(({values}, {results}))
         _node.hooks = _node.extra = None
         _node.sequence = next(sequence)
         if anomaly_seen and modes.anomaly:
@@ -136,6 +136,9 @@ def call(self, {parameters}, *_more, out=missing):
     _tensor._alias = _tensor._grad = None
     return {result}
 """
+# Results that users do not get: what the derivative needs of the computation.
+_REST = """
+        _rest = recorder.add_rest(_entry)"""
 _ADMIT = """
         if _v{i}.epoch != _epoch:
             recorder.admit(_v{i})"""
@@ -186,7 +189,7 @@ def _settings_text(names, kinds, checks, again) -> str:
 
 
 @lru_cache(256)
-def _code(kinds: tuple[str, ...], view: bool, differentiable: bool) -> Any:
+def _code(kinds: tuple[str, ...], view: bool, differentiable: bool, only_first: bool) -> Any:
     """The code of a call with arguments of these kinds."""
     names = [f"a{n}" for n in range(len(kinds))]
     again = _AGAIN.format(all="".join([f"{a}, " for a in names]))
@@ -207,12 +210,16 @@ def _code(kinds: tuple[str, ...], view: bool, differentiable: bool) -> Any:
             key += f"{a}, "
     values = ", ".join([f"_v{i}" for i in range(count)])
     tensors = "".join([_TENSORS.get(kind, "").format(a=a) for a, kind in zip(names, kinds)])
+    several = f"(_call, [{values}], ({tensors})"
+    several += f", ({''.join([f'{a}, ' for a in names])}))" if view else ")"
     whole = _WHOLE.format(
         parameters=", ".join(names), again=again, arguments=arguments, key=key,
         specs="".join([f"_v{i}.spec, " for i in range(count)]),
         settings=_settings_text(names, kinds, checks, again),
-        several=again if view else f"return self.several(_call, [{values}], ({tensors}))",
-        values=values, admit="".join([_ADMIT.format(i=i) for i in range(count)]),
+        several=f"return self.several{'_views' * view}{several}",
+        elsewhere="_value, *_rest" if only_first else "(_value,)", rest=_REST * only_first,
+        results="_value, *_rest" if only_first else "_value", values=values,
+        admit="".join([_ADMIT.format(i=i) for i in range(count)]),
         positions="".join([_POSITION.format(i=i) for i in range(count)]), edges=edges,
         result="attach(_tensor, a0, self, ({}), None, _call.layouts)".format("".join(
             [f"{a}, " for a in names])) if view else "_tensor",
@@ -229,7 +236,8 @@ def written(operator, args):
         return None
     if operator.view is not None and kinds[0] != "tensor":
         return None
-    code = _code(kinds, operator.view is not None, operator.differentiable)
+    shape = operator.view is not None, operator.differentiable, operator.only_first
+    code = _code(kinds, *shape)
     # A copy for each operator: its parameters have their own names, and the interpreter notes in
     # the code which classes it meets there.
     rest = code.co_varnames[1 + len(kinds) :]

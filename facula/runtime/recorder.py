@@ -155,12 +155,23 @@ class Recorder:
             self.flush()
         return results
 
-    def record_one(self, entry: Entry, operands: list[Value]) -> Value:
-        """Append a call that has one result; returns it (pending).
+    def add_rest(self, entry: Entry) -> list[Value]:
+        """Enter the results after the first, in the middle of recording a call.
 
-        Operators in use do what this does by themselves: see operators/written.py.
+        Operators in use record by themselves: see operators/written.py.
         """
-        return self.record(entry, operands)[0]
+        rest = []
+        position = len(self.values)
+        for spec in entry.specs[1:]:
+            value = _new(Value)
+            value.spec = spec
+            value.buffer = None
+            value.epoch = self.epoch
+            value.position = position
+            position += 1
+            rest.append(value)
+        self.values += rest
+        return rest
 
     def admit(self, value: Value) -> None:
         """Enter a value from outside into the program, in the middle of recording a call."""

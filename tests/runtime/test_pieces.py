@@ -130,13 +130,13 @@ def test_a_bad_index_is_an_index_error_on_its_line():
     operands = [trace.input(t._value.spec) for t in (table, start)]
     rows = Entry(trace.block([trace.bind(index, tuple(operands), {})]), "rows")
     for n in range(8):
-        taken = wrap(recorder.record_one(rows, [table._value, (start + 1)._value]))
+        taken = wrap(recorder.record(rows, [table._value, (start + 1)._value])[0])
         total = taken.sum()
         for _ in range(n):
             total = total + 1
         assert total.item() == 3 + 4 + 5 + 9 + 10 + 11 + n
     good = table * 2
-    bad = wrap(recorder.record_one(rows, [table._value, (start + 2)._value]))
+    bad = wrap(recorder.record(rows, [table._value, (start + 2)._value])[0])
     line = test_a_bad_index_is_an_index_error_on_its_line.__code__.co_firstlineno + 13
     with pytest.raises(IndexError, match=f"index 4 is out of .* size 4 .test_pieces.py:{line}"):
         bad.tolist()

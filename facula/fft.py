@@ -22,9 +22,12 @@ from facula.operators.fourier import fft_rfft as rfft
 from facula.operators.fourier import fft_rfft2 as rfft2
 from facula.operators.fourier import fft_rfftfreq as rfftfreq
 from facula.operators.fourier import fft_rfftn as rfftn
+from facula.operators.namespaces import with_spellings
 
 __all__ = [
     "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2",
     "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn", "irfft", "irfft2", "irfftn", "rfft",
     "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
+
+with_spellings(globals(), plain=("fftshift", "ifftshift"))

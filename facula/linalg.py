@@ -39,6 +39,7 @@ from facula.operators.linear_algebra_solve import linalg_slogdet as slogdet
 from facula.operators.linear_algebra_solve import linalg_solve as solve
 from facula.operators.linear_algebra_solve import linalg_solve_ex as solve_ex
 from facula.operators.linear_algebra_solve import linalg_solve_triangular as solve_triangular
+from facula.operators.namespaces import with_spellings
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh",
@@ -48,3 +49,5 @@ __all__ = [
     "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve", "vander", "vecdot",
     "vector_norm",
 ]  # fmt: skip
+
+with_spellings(globals(), plain=("diagonal", "vander"))

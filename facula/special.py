@@ -1,6 +1,7 @@
 """torch.special: special functions under the names of ``torch.special``."""
 
 from facula.operators.combining import xlogy as xlogy
+from facula.operators.namespaces import with_spellings
 from facula.operators.pointwise import round as round
 from facula.operators.softmaxes import log_softmax as log_softmax
 from facula.operators.softmaxes import softmax as softmax
@@ -46,3 +47,5 @@ __all__ = [
     "modified_bessel_i0", "modified_bessel_i1", "multigammaln", "ndtr", "ndtri", "polygamma",
     "psi", "round", "sinc", "softmax", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
+
+with_spellings(globals(), plain=("softmax", "log_softmax"))

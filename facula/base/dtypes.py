@@ -130,18 +130,18 @@ def _integer_promotion(a: dtype, b: dtype) -> dtype:
 _promoted: dict[tuple[dtype, dtype], dtype] = {}
 
 
-def promote_types(a: dtype, b: dtype) -> dtype:
+def promote_types(type1: dtype, type2: dtype) -> dtype:
     """The smallest dtype that both convert to without leaving their category's rules.
 
     >>> import facula as torch
     >>> torch.promote_types(torch.int32, torch.float16)
     torch.float16
     """
-    if a is b:
-        return a
-    found = _promoted.get((a, b))
+    if type1 is type2:
+        return type1
+    found = _promoted.get((type1, type2))
     if found is None:
-        found = _promoted[(a, b)] = _promote(a, b)
+        found = _promoted[(type1, type2)] = _promote(type1, type2)
     return found
 
 

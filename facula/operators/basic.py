@@ -53,7 +53,7 @@ def conj(x):
     """Conjugate for derivatives: nothing to do for real tensors and numbers."""
     if isinstance(x, TensorBase) and x._value.spec.dtype.category == COMPLEX:
         return conj_copy(x)
-    return x
+    return x.conjugate() if isinstance(x, complex) else x
 
 
 @operator(name="Sum", derivative={"input": lambda g, call: expand_copy(g, call.in_specs[0].shape)})

@@ -28,7 +28,8 @@ def hypot(input, other: Operand):
     a, b = kit.promoted(input, other, to_float=True)
     big, small = maximum(abs(a), abs(b)), minimum(abs(a), abs(b))
     ratio = _select(big == 0, small, small / big)
-    return big * sqrt(1 + ratio * ratio)
+    far = _select(isinf(a), abs(a), abs(b))  # infinite, if either is: even beside a NaN
+    return _select(isinf(far), far, big * sqrt(1 + ratio * ratio))
 
 
 @operator(name="Lerp", derivative={

@@ -49,7 +49,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
     parts = [x for x in (prepend, input, append) if x is not None]
     x = cat(parts, axis) if len(parts) > 1 else input
     if n == 0:
-        return identity(x)
+        return identity(input)
     for _ in range(min(n, _shape(x)[axis])):
         count = _shape(x)[axis] - 1
         late, early = narrow(x, axis, 1, count), narrow(x, axis, 0, count)

@@ -328,7 +328,7 @@ def embedding_bag(
     return _embedding_bag(weight, input, factors, bags, count, bool(scale_grad_by_freq))
 
 
-def one_hot(tensor, num_classes=-1):
+def one_hot(input, num_classes=-1):
     """Class indices as rows with a single 1.
 
     >>> import facula as torch
@@ -336,7 +336,7 @@ def one_hot(tensor, num_classes=-1):
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    own = tensor._value.spec
+    own = input._value.spec
     if own.dtype is not dtypes.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
     if own.numel == 0:
@@ -345,14 +345,14 @@ def one_hot(tensor, num_classes=-1):
         return computed(np.zeros((*own.shape, num_classes), np.int64))
     if num_classes < -1:
         raise RuntimeError("num_classes should be positive")
-    array = array_of(tensor)
+    array = array_of(input)
     if array.min() < 0:
         raise RuntimeError("Class values must be non-negative.")
     if num_classes == -1:
         num_classes = int(array.max()) + 1
     elif array.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return _one_hot(tensor, num_classes)
+    return _one_hot(input, num_classes)
 
 
 @operator(differentiable=False)

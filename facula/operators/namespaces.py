@@ -10,8 +10,8 @@ import os
 import pkgutil
 from types import ModuleType
 
-from facula.operators.numpy_names import TAKING, accepting
 from facula.operators.out_argument import with_out
+from facula.operators.spellings import accepting
 from facula.operators.tensor_arguments import checked
 
 TORCH: dict[str, object] = {}
@@ -26,10 +26,9 @@ WITHOUT_OUT = frozenset(
     unbind split split_with_sizes hsplit vsplit dsplit positive chunk tensor_split as_strided
     diagonal movedim moveaxis swapaxes swapdims adjoint broadcast_to broadcast_tensors
     broadcast_shapes atleast_1d
-    atleast_2d atleast_3d relu where nonzero unique unique_consecutive einsum tensordot
+    atleast_2d atleast_3d relu unique unique_consecutive einsum
     allclose equal is_tensor is_floating_point is_complex is_nonzero numel result_type
-    meshgrid softmax cartesian_prod combinations block_diag gradient stft istft norm dropout
-    embedding
+    meshgrid cartesian_prod combinations block_diag gradient stft istft dropout embedding
     """.split()
 )
 
@@ -47,17 +46,23 @@ def _collect_from(module: ModuleType) -> None:
     for name in listed.get("inplace", ()):
         INPLACE[name] = getattr(module, name)
     for name in listed.get("method", ()):
-        function = checked(name, getattr(module, name))
-        METHODS[name] = accepting(function) if name in TAKING else function
+        METHODS[name] = accepting(name, checked(name, getattr(module, name)))
     for name in listed.get("torch", ()):
-        function = checked(name, getattr(module, name))
-        if name in TAKING:
-            function = accepting(function)
+        function = accepting(name, checked(name, getattr(module, name)))
         TORCH[name] = function if name in WITHOUT_OUT else with_out(function)
     for name in listed.get("torch", ()):
         setattr(module, name, TORCH[name])  # pickles look the function up there
     for name in listed.get("functional", ()):
-        FUNCTIONAL[name] = getattr(module, name)
+        FUNCTIONAL[name] = accepting(name, getattr(module, name))
+
+
+def with_spellings(names: dict[str, object], plain: tuple[str, ...] = ()) -> None:
+    """Complete a public namespace: other names of arguments, and out= except for ``plain``."""
+    for name in names["__all__"]:
+        function = names[name]
+        if not isinstance(function, type):
+            function = accepting(getattr(function, "__name__", name), function)
+            names[name] = function if name in plain else with_out(function)
 
 
 _collect()

@@ -129,10 +129,13 @@ def rot90(input, k=1, dims=(0, 1)):
     if ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {ndim}")
     a, b = dims
-    if kit.axis_of(a, ndim) == kit.axis_of(b, ndim):
+    if a == b or abs(a - b) == ndim:
         raise RuntimeError(
             f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}"
         )
+    for i, dim in enumerate(dims):
+        if not -ndim <= dim < ndim:
+            raise RuntimeError(f"Rotation dim{i} out of range, dim{i} = {dim}")
     k = k % 4
     if k == 1:
         return flip(transpose(input, a, b), (a,))

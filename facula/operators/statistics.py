@@ -137,6 +137,8 @@ def logsumexp(input, dim, keepdim=False):
     own = input._value.spec
     input = kit.as_dtype(input, kit.floating(own.dtype))
     axes = kit.axes_of(dim, own.ndim)
+    if own.numel == 0:
+        return log(_sum(exp(input), axes, keepdim, None))
     top = kit.reshape(kit.bind(p.maximum, input, axes=axes), _kept(own.shape, axes))
     top = _select(isinf(top), zero_like(top), top)
     if input._value.spec.dtype.category == COMPLEX:  # only the size can overflow, not the phase

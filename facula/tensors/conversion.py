@@ -99,17 +99,17 @@ def contiguous(self, memory_format=contiguous_format):
     return ops.identity(self.permute(order)).permute(back)
 
 
-def clone(self, *, memory_format=preserve_format):
+def clone(input, *, memory_format=preserve_format):
     """A copy with a memory of its own; gradients flow through it."""
     if memory_format in _CHANNEL_ORDER:
-        return contiguous(ops.identity(self), memory_format)
-    return ops.identity(self)
+        return contiguous(ops.identity(input), memory_format)
+    return ops.identity(input)
 
 
-def detach(tensor):
+def detach(input):
     """The same memory outside the gradient graph."""
-    alias = tensor._own_alias()
-    made = wrap(tensor._value)
+    alias = input._own_alias()
+    made = wrap(input._value)
     made._alias = Alias(
         alias.storage, alias.chain, None, 0, alias.strides, alias.offset, alias.seen
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from facula.autograd.node import AccumulateGrad
 from facula.base import devices, dtypes
 from facula.operators.basic import full as _full
 from facula.operators.basic import identity
+from facula.operators.out_argument import fill_out
 from facula.operators.placement import check_number
 from facula.tensors.build import adopt, to_array
 from facula.tensors.sharing import from_numpy
@@ -24,6 +26,23 @@ def finish(tensor, device=None, requires_grad=False):
     if requires_grad:
         set_requires_grad(tensor, True)
     return tensor
+
+
+def taking_out(function):
+    """``function``, a factory with a dtype, whose result goes into ``out`` if that is given."""
+
+    @functools.wraps(function)
+    def made(*args, out=None, **named):
+        if out is None:
+            return function(*args, **named)
+        own, wanted = out._value.spec.dtype, named.get("dtype")
+        if wanted is not None and wanted is not own:
+            raise RuntimeError(
+                f"dtype {wanted.legacy} does not match dtype of out parameter ({own.legacy})"
+            )
+        return fill_out(out, function(*args, **{**named, "dtype": own}))
+
+    return made
 
 
 def set_requires_grad(tensor, wanted: bool) -> None:
@@ -96,7 +115,7 @@ def zeros(
             [0., 0., 0.]])
     """
     made = _filled(0.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
-    return made if out is None else out.resize_(made.shape).copy_(made)
+    return made if out is None else fill_out(out, made)
 
 
 def ones(
@@ -111,7 +130,7 @@ def ones(
 ):
     """A tensor of ones."""
     made = _filled(1.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
-    return made if out is None else out.resize_(made.shape).copy_(made)
+    return made if out is None else fill_out(out, made)
 
 
 def empty(
@@ -119,10 +138,12 @@ def empty(
     memory_format=None, **named,
 ):  # fmt: skip
     """A tensor whose values do not matter; facula fills it with zeros."""
-    return _filled(0.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
+    made = _filled(0.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
+    return made if out is None else out.resize_(made.shape)
 
 
-def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+@taking_out
+def full(size, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False):
     """A tensor filled with one value; its dtype is the value's unless given."""
     if isinstance(fill_value, TensorBase):
         dtype = dtype or fill_value._value.spec.dtype
@@ -248,7 +269,7 @@ def arange(*args, out=None, dtype=None, layout=None, device=None, requires_grad=
     values = start + np.arange(count) * step
     made = adopt(np.asarray(values).astype(own.numpy), own)
     made = finish(_rounded(made), device, requires_grad)
-    return made if out is None else out.resize_(made.shape).copy_(made)
+    return made if out is None else fill_out(out, made)
 
 
 def _rounded(made):
@@ -260,7 +281,8 @@ def _rounded(made):
     return adopt(array, own)
 
 
-def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+@taking_out
+def range(start=0, end=None, step=1, *, dtype=None, layout=None, device=None, requires_grad=False):
     """Numbers from start to end, both included (deprecated in PyTorch)."""
     if end is None:
         start, end = 0, start
@@ -271,9 +293,8 @@ def range(start=0, end=None, step=1, *, dtype=None, device=None, requires_grad=F
     )
 
 
-def linspace(
-    start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False
-):
+@taking_out
+def linspace(start, end, steps, *, dtype=None, layout=None, device=None, requires_grad=False):
     """``steps`` equally spaced numbers from start to end, both included."""
     start, end = _number(start), _number(end)
     own = dtype or (
@@ -308,7 +329,10 @@ def _linspace(start, end, steps, own):
     return np.where(i < half, up, down).astype(work).astype(own.numpy)
 
 
-def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+@taking_out
+def logspace(
+    start, end, steps, base=10.0, *, dtype=None, layout=None, device=None, requires_grad=False
+):
     """``steps`` numbers from base**start to base**end, equally spaced in the exponent."""
     own = dtype or dtypes.default_float()
     if steps < 0:
@@ -319,7 +343,8 @@ def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_
     return finish(_rounded(adopt(values, own)), device, requires_grad)
 
 
-def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+@taking_out
+def eye(n, m=None, *, dtype=None, layout=None, device=None, requires_grad=False):
     """The identity matrix, n x m."""
     own = dtype or dtypes.default_float()
     for label, size in (("n", n), ("m", m)):

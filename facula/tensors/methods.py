@@ -65,20 +65,22 @@ def _view_in_place(function, name):
     return method
 
 
-def _sizes(args):
-    """Sizes given as separate ints or as one sequence."""
+def _sizes(args, named=None):
+    """Sizes given as separate ints, as one sequence, or by name."""
+    if named is not None:
+        return tuple(named)
     if len(args) == 1 and not isinstance(args[0], (int, np.integer, TensorBase)):
         return tuple(args[0])
     return args
 
 
-def view(self, *size, dtype=None):
+def view(self, *sizes, dtype=None, size=None):
     """The same memory in another shape, or (given a dtype) read as another type."""
-    if dtype is None and len(size) == 1 and isinstance(size[0], dtypes.dtype):
-        dtype = size[0]
+    if dtype is None and len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype):
+        dtype = sizes[0]
     if dtype is not None:
         return _view_dtype(self, dtype)
-    return movement.view(self, _sizes(size))
+    return movement.view(self, _sizes(sizes, size))
 
 
 def _view_dtype(self, dtype):
@@ -98,39 +100,41 @@ def _view_dtype(self, dtype):
     return adopt(array.view(dtype.numpy).copy(), dtype)
 
 
-def reshape(self, *shape):
+def reshape(self, *sizes, shape=None):
     """The elements in another shape; a view where possible."""
-    return movement.reshape(self, _sizes(shape))
+    return movement.reshape(self, _sizes(sizes, shape))
 
 
-def permute(self, *dims):
+def permute(self, *axes, dims=None):
     """The dimensions in another order (a view)."""
-    return movement.permute(self, _sizes(dims))
+    return movement.permute(self, _sizes(axes, dims))
 
 
-def expand(self, *sizes, implicit=False):
+def expand(self, *sizes, size=None, implicit=False):
     """Size-1 dimensions repeated without copying."""
-    return expanding.expand(self, _sizes(sizes))
+    return expanding.expand(self, _sizes(sizes, size))
 
 
-def repeat(self, *repeats):
+def repeat(self, *counts, repeats=None):
     """The tensor copied along each dimension."""
-    return rearranging.repeat(self, _sizes(repeats))
+    return rearranging.repeat(self, _sizes(counts, repeats))
 
 
-def tile(self, *dims):
+def tile(self, *counts, dims=None):
     """``repeat`` that puts missing counts of 1 in front."""
-    return rearranging.tile(self, _sizes(dims))
+    return rearranging.tile(self, _sizes(counts, dims))
 
 
-def flip(self, *dims):
+def flip(self, *axes, dims=None):
     """Elements in reverse order along dimensions."""
-    return rearranging.flip(self, _sizes(dims))
+    if not axes and dims is None:
+        raise TypeError('flip() missing 1 required positional arguments: "dims"')
+    return rearranging.flip(self, _sizes(axes, dims))
 
 
-def sum_to_size(self, *size):
+def sum_to_size(self, *sizes, size=None):
     """Sum over the dimensions along which ``size`` broadcasts to this shape."""
-    size = _sizes(size)
+    size = _sizes(sizes, size)
     if self.dtype.category <= dtypes.INTEGER and (not size or size != self.shape):
         self = self.long()  # as every sum of integers
     return sum_to_size_copy(self, size)
@@ -247,10 +251,12 @@ def new(self, *args, device=None):
     return adopt(array, own)
 
 
-def resize_(self, *sizes, memory_format=None):
+def resize_(self, *sizes, size=None, memory_format=None):
     """Change the size in place; new elements are zero."""
-    size = _sizes(sizes)
+    size = _sizes(sizes, size)
     own = self._value.spec
+    if size == own.shape:
+        return self
     made = creation.zeros(size, dtype=own.dtype)
     keep = min(made.numel(), own.numel)
     if keep:
@@ -379,6 +385,7 @@ DUNDERS = {
     "__imul__": _augmented(arithmetic.mul),
     "__truediv__": _arithmetic(arithmetic.true_divide),
     "__rtruediv__": _arithmetic(lambda a, b: arithmetic.mul(pointwise.reciprocal(a), b)),
+    "__rdiv__": _arithmetic(lambda a, b: arithmetic.mul(pointwise.reciprocal(a), b)),
     "__itruediv__": _augmented(arithmetic.true_divide),
     "__floordiv__": _arithmetic(arithmetic.floor_divide),
     "__rfloordiv__": _arithmetic(lambda a, b: arithmetic.floor_divide(b, a)),

@@ -9,10 +9,11 @@ import numpy as np
 from facula.autograd.handle import TensorBase
 from facula.base import dtypes
 from facula.operators.inplace import write
+from facula.operators.out_argument import with_out
 from facula.operators.positions import random_tensor
 from facula.runtime import streams
 from facula.tensors.build import adopt
-from facula.tensors.creation import finish, size_of
+from facula.tensors.creation import finish, size_of, taking_out
 from facula.tensors.generator import stream_of
 
 
@@ -32,8 +33,9 @@ def _require_float(name, own):
         raise RuntimeError(f"\"{name}\" not implemented for '{own.legacy}'")
 
 
+@taking_out
 def rand(
-    *size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
+    *size, generator=None, dtype=None, layout=None, device=None, requires_grad=False,
     pin_memory=False, **named,
 ):  # fmt: skip
     """Uniform numbers in [0, 1).
@@ -48,8 +50,9 @@ def rand(
     return _made(streams.uniform, size, dtype, device, requires_grad, generator)
 
 
+@taking_out
 def randn(
-    *size, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False,
+    *size, generator=None, dtype=None, layout=None, device=None, requires_grad=False,
     pin_memory=False, **named,
 ):  # fmt: skip
     """Numbers from the standard normal distribution."""
@@ -58,9 +61,10 @@ def randn(
     return _made(streams.normal, size, dtype, device, requires_grad, generator)
 
 
+@taking_out
 def randint(
-    low=None, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None,
-    device=None, requires_grad=False,
+    low=None, high=None, size=None, *, generator=None, dtype=None, layout=None,
+    device=None, requires_grad=False, pin_memory=False,
 ):  # fmt: skip
     """Whole numbers in [low, high), each equally likely: ``randint(high, size)`` starts at 0."""
     if size is None:
@@ -80,11 +84,11 @@ def randint(
     return _made(draw, size_of((size,)), own, device, requires_grad, generator)
 
 
+@taking_out
 def randperm(
     n,
     *,
     generator=None,
-    out=None,
     dtype=None,
     layout=None,
     device=None,
@@ -246,7 +250,8 @@ def bernoulli_(tensor, p=0.5, *, generator=None):
     return _fill(tensor, lambda s, n, d: streams.bernoulli_scalar(s, n, p).astype(numpy), generator)
 
 
-def bernoulli(input, p=None, *, generator=None, out=None):
+@with_out
+def bernoulli(input, p=None, *, generator=None):
     """Ones with the probabilities that the input holds, else zeros."""
     own = input._value.spec
     made = adopt(np.zeros(own.shape, own.dtype.numpy), own.dtype)
@@ -286,13 +291,13 @@ def log_normal_(tensor, mean=1.0, std=2.0, *, generator=None):
     return _fill(tensor, lambda s, n, d: streams.log_normal(s, n, d, mean, std), generator)
 
 
+@taking_out
 def normal(
     mean,
     std=1.0,
     size=None,
     *,
     generator=None,
-    out=None,
     dtype=None,
     layout=None,
     device=None,
@@ -322,6 +327,7 @@ def _normal_of_tensors(mean, std, generator):
     return noise + mean
 
 
+@with_out
 def poisson(input, generator=None):
     """Counts of Poisson distributions whose rates the input holds."""
     own = input._value.spec
@@ -332,7 +338,8 @@ def poisson(input, generator=None):
     return adopt(values.astype(own.dtype.numpy), own.dtype)
 
 
-def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
+@with_out
+def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Indices drawn with the weights in (each row of) the input."""
     own = input._value.spec
     if own.ndim not in (1, 2):

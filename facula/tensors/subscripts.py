@@ -245,10 +245,11 @@ def _plain(item):
         return item
     if isinstance(item, TensorBase):
         own = item._value.spec
+        integer = own.dtype.category == dtypes.INTEGER
+        if own.ndim == 0 and integer and own.dtype is not dtypes.uint8:
+            return int(item._buffer())
         if own.dtype.category > dtypes.INTEGER or own.dtype in _NEVER:
             raise IndexError(NOT_AN_INDEX)
-        if own.ndim == 0 and own.dtype in (dtypes.int64, dtypes.int32):
-            return int(item._buffer())
         return item
     if isinstance(item, (bool, np.bool_)):
         return computed(np.array(bool(item)))

@@ -385,6 +385,9 @@ class Tensor(TensorBase, metaclass=_TensorType):
     __getitem__ = getitem
     __setitem__ = setitem
 
+    def __delitem__(self, index) -> None:
+        raise TypeError("Tensor does not support deleting items")
+
     # Copies -------------------------------------------------------------------------------------
 
     def __copy__(self):

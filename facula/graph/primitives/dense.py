@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from facula.base import dtypes
@@ -136,7 +138,7 @@ def _size(x):
 
 def permutation(pivots, size, dtype):
     """The row exchanges that 1-based pivots stand for, as a matrix on the left of L U."""
-    flat = pivots.reshape(-1, pivots.shape[-1])
+    flat = pivots.reshape(math.prod(pivots.shape[:-1]), pivots.shape[-1])
     out = np.zeros((flat.shape[0], size, size), dtype)
     for p, exchanges in zip(out, flat, strict=True):
         order = np.arange(size)

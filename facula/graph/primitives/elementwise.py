@@ -51,7 +51,7 @@ def _sign(x):
     if x.dtype.kind == "c":
         size = np.abs(x)
         return np.where(size == 0, 0, x / np.where(size == 0, 1, size)).astype(x.dtype)
-    return np.sign(x)
+    return np.where(x == x, np.sign(x), 0).astype(x.dtype)  # NaN has none
 
 
 def _power(x, y):

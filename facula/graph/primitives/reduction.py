@@ -151,7 +151,9 @@ def _searchsorted(params, edges, values):
     side = "right" if params["right"] else "left"
     if edges.ndim == 1:
         return np.searchsorted(edges, values, side).astype(np.int64)
-    rows = edges.reshape(-1, edges.shape[-1])
+    if not values.size:
+        return np.zeros(values.shape, np.int64)
+    rows = edges.reshape(values[..., 0].size, edges.shape[-1])
     wanted = values.reshape(rows.shape[0], -1)
     found = [np.searchsorted(row, want, side) for row, want in zip(rows, wanted, strict=True)]
     return np.asarray(found, np.int64).reshape(values.shape)

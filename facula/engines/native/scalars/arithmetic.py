@@ -30,9 +30,9 @@ def minimum(a: Lanes, b: Lanes) -> Lanes:
 
 
 def sign(x: Lanes) -> Lanes:
-    """-1, 0 or 1; NaN stays."""
+    """-1, 0 or 1; 0 for NaN."""
     one = copysign(x.like(1.0), x)
-    return where(x.equals(0.0), 0.0, where(x.is_nan(), x, one))
+    return where(x.equals(0.0), 0.0, where(x.is_nan(), 0.0, one))
 
 
 def absolute(x: Lanes) -> Lanes:

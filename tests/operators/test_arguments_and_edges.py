@@ -1,0 +1,146 @@
+"""Other names of arguments, out=, and edge cases as PyTorch has them; values worked out here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import facula as torch
+
+X = np.array([[4.0, 1.0, 0.5], [1.0, 3.0, 0.25], [0.5, 0.25, 2.0]])
+
+
+def x():
+    return torch.tensor(X)
+
+
+METHODS = {
+    "permute": (lambda t: t.permute(dims=(1, 0)), X.T),
+    "reshape": (lambda t: t.reshape(shape=(9,)), X.reshape(9)),
+    "view": (lambda t: t.view(size=(9,)), X.reshape(9)),
+    "expand": (lambda t: t.expand(size=(2, 3, 3)), np.stack([X, X])),
+    "repeat": (lambda t: t.repeat(repeats=(1, 2)), np.tile(X, (1, 2))),
+    "tile": (lambda t: t.tile(dims=(2,)), np.tile(X, 2)),
+    "flip": (lambda t: t.flip(dims=(0,)), X[::-1]),
+    "sum_to_size": (lambda t: t.sum_to_size(size=(1, 3)), X.sum(0, keepdims=True)),
+    "resize_": (lambda t: t.resize_(size=(3, 3)), X),
+    "swapaxes": (lambda t: t.swapaxes(axis0=0, axis1=1), X.T),
+    "split": (lambda t: t.split(split_size=2)[0], X[:2]),
+    "tensor_split": (lambda t: t.tensor_split(indices=(1,))[1], X[1:]),
+    "hsplit": (lambda t: t.hsplit(sections=3)[1], X[:, 1:2]),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_names_of_methods(name):
+    call, wanted = METHODS[name]
+    np.testing.assert_array_equal(call(x()).numpy(), wanted)
+
+
+FUNCTIONS = {
+    "clone": (lambda: torch.clone(input=x()), X),
+    "detach": (lambda: torch.detach(input=x()), X),
+    "remainder": (lambda: torch.remainder(input=x(), other=2), X % 2),
+    "split_with_sizes": (lambda: torch.split_with_sizes(x(), split_sizes=[1, 2])[1], X[1:]),
+    "linalg.cholesky": (lambda: torch.linalg.cholesky(input=x()), np.linalg.cholesky(X)),
+    "linalg.norm": (lambda: torch.linalg.norm(input=x()), np.linalg.norm(X)),
+    "linalg.vector_norm": (lambda: torch.linalg.vector_norm(input=x()), np.linalg.norm(X)),
+    "one_hot": (
+        lambda: torch.nn.functional.one_hot(input=torch.tensor([2, 0])),
+        [[0, 0, 1], [1, 0, 0]],
+    ),
+    "new type": (lambda: x().to(torch.promote_types(type1=torch.int8, type2=torch.float64)), X),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_names_of_functions(name):
+    call, wanted = FUNCTIONS[name]
+    np.testing.assert_allclose(call().numpy(), wanted, rtol=1e-12)
+
+
+INTO = {
+    "linalg.inv": (lambda out: torch.linalg.inv(x(), out=out), np.linalg.inv(X)),
+    "linalg.norm": (lambda out: torch.linalg.norm(x(), out=out), np.linalg.norm(X)),
+    "linalg.solve": (lambda out: torch.linalg.solve(x(), x(), out=out), np.eye(3)),
+    "fft.hfft": (lambda out: torch.fft.hfft(x(), out=out), np.fft.hfft(X)),
+    "softmax": (
+        lambda out: torch.softmax(x(), 0, out=out),
+        np.exp(X) / np.exp(X).sum(0),
+    ),
+    "where": (lambda out: torch.where(x() > 1, x(), 0.0, out=out), np.where(X > 1, X, 0)),
+    "tensordot": (lambda out: torch.tensordot(x(), x(), out=out), (X * X).sum()),
+    "norm": (lambda out: torch.norm(x(), out=out), np.linalg.norm(X)),
+    "full": (lambda out: torch.full((2,), 3, out=out), [3.0, 3.0]),
+    "eye": (lambda out: torch.eye(2, out=out), np.eye(2)),
+    "linspace": (lambda out: torch.linspace(0, 1, 3, out=out), [0, 0.5, 1]),
+    "logspace": (lambda out: torch.logspace(0, 2, 3, out=out), [1, 10, 100]),
+    "range": (lambda out: torch.range(0, 2, out=out), [0, 1, 2]),
+    "normal": (lambda out: torch.normal(1.0, 0.0, (2,), out=out), [1, 1]),
+    "bernoulli": (lambda out: torch.bernoulli(torch.ones(2), out=out), [1, 1]),
+    "zeros": (lambda out: torch.zeros(2, out=out), [0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", INTO)
+def test_results_go_into_out(name):
+    call, wanted = INTO[name]
+    out = torch.empty(0, dtype=torch.float64)
+    assert call(out) is out
+    np.testing.assert_allclose(out.numpy(), wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_out_keeps_its_memory_and_gives_the_dtype():
+    whole = torch.ones(6)
+    torch.full((3,), 7, out=whole[:3])
+    assert whole.tolist() == [7, 7, 7, 1, 1, 1]
+    assert torch.randint(5, 6, (2,), out=torch.empty(0)).tolist() == [5.0, 5.0]
+    with pytest.raises(RuntimeError, match="does not match dtype of out parameter"):
+        torch.full((2,), 1.0, dtype=torch.float32, out=torch.empty(2, dtype=torch.float64))
+    places = torch.empty(0, dtype=torch.int64)
+    assert torch.nonzero(torch.tensor([0, 3]), out=places) is places
+    assert places.tolist() == [[1]]
+
+
+def test_signs_of_nan_are_zero():
+    odd = torch.tensor([float("nan"), -2.0, 0.0, 3.0] * 9)
+    for _ in range(3):  # interpreted at first, compiled later
+        assert torch.sign(odd)[:4].tolist() == [0.0, -1.0, 0.0, 1.0]
+        assert torch.sgn(odd * 1.5)[:4].tolist() == [0.0, -1.0, 0.0, 1.0]
+
+
+def test_indices_of_small_integer_types():
+    for own in (torch.int8, torch.int16, torch.int32):
+        assert x()[torch.tensor(1, dtype=own)].tolist() == X[1].tolist()
+    with pytest.raises(TypeError, match="deleting"):
+        del x()[0]
+
+
+def test_refused_dims():
+    for dims in ([0, -3], [0, 2], [1, 1], [0, 1, 2]):
+        with pytest.raises(RuntimeError):
+            x().rot90(1, dims)
+    with pytest.raises(TypeError):
+        x().flip()
+
+
+def test_conjugates_of_complex_factors_in_second_derivatives():
+    a = torch.tensor([[1 + 1j]], dtype=torch.complex128, requires_grad=True)
+    b = torch.tensor([[2 + 1j]], dtype=torch.complex128, requires_grad=True)
+    out = torch.addmm(torch.zeros_like(a), a, b, alpha=2 + 3j)
+    (g,) = torch.autograd.grad(out.real.sum() + 2 * out.imag.sum(), a, create_graph=True)
+    assert g.item() == (1 + 2j) * (2 - 3j) * (2 - 1j)
+    (h,) = torch.autograd.grad(g.real.sum() + 3 * g.imag.sum(), b)
+    assert h.item() == (1 - 3j) * (1 + 2j) * (2 - 3j)
+
+
+def test_edges_of_functions():
+    inf, nan = float("inf"), float("nan")
+    a, b = torch.tensor([inf, inf, -inf, nan, 3.0]), torch.tensor([nan, inf, 2.0, inf, 4.0])
+    assert torch.hypot(a, b).tolist() == [inf, inf, inf, inf, 5.0]
+    assert torch.logsumexp(torch.empty(0, 3), 0).tolist() == [-inf] * 3
+    assert torch.gather(torch.ones(5), 0, torch.empty(2, 0, dtype=torch.int64)).shape == (2, 0)
+    assert torch.searchsorted(torch.empty(2, 0), torch.ones(2, 3)).tolist() == [[0] * 3] * 2
+    assert torch.diff(torch.ones(5), 0, 0, torch.ones(1)).shape == (5,)
+    (row, column) = torch.unravel_index(torch.tensor([5], dtype=torch.uint8), (2, 3))
+    assert row.dtype is torch.int64 and (row.item(), column.item()) == (1, 2)

@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-from facula.cli.missing import teach
+from facula.cli.missing import teach_all
 
 ROOTS = {"torch": "facula", "torchvision": "facula.vision"}
 
@@ -39,9 +39,7 @@ class _Alias(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         real = importlib.import_module(self.real)
-        for name, loaded in list(sys.modules.items()):
-            if isinstance(loaded, ModuleType) and name.partition(".")[0] == "facula":
-                teach(loaded)
+        teach_all()
         # The import system takes what stands in sys.modules now, so identities stay equal and
         # the real module keeps its own __name__ and __spec__.
         assert module.__spec__ is not None

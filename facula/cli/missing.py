@@ -1,10 +1,13 @@
-"""Says clearly that a name of PyTorch does not exist in facula (yet)."""
+"""Shows facula under PyTorch's names: classes by theirs, and what does not exist (yet) clearly."""
 
 import difflib
 import re
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+
+from facula.base.public_names import is_ours, is_theirs, to_torch
 
 # Packages without a counterpart in PyTorch: nobody reaches them as `torch.<name>`.
 _INTERNAL = {
@@ -34,6 +37,12 @@ def public_name(module: str) -> str | None:
     return ".".join(["torch", *parts[1:]])
 
 
+def _ours(public: str) -> str:
+    """facula's name of the module that PyTorch calls so."""
+    root, dot, rest = public.partition(".")
+    return ("facula.vision" if root == "torchvision" else "facula") + dot + rest
+
+
 def sentence(name: str, known: list[str] | None = None) -> str:
     """The message for a missing dotted name, with the nearest existing name where one is near."""
     stem, _, last = name.rpartition(".")
@@ -42,19 +51,34 @@ def sentence(name: str, known: list[str] | None = None) -> str:
     return f"facula has no {name} (yet){hint}"
 
 
+def show_as_torch(module: ModuleType) -> None:
+    """Lets `print(type(x))` say `<class 'torch.Tensor'>`, for every class that a module holds.
+
+    A class is renamed only where PyTorch's name leads to it, so that pickles find it again.
+    """
+    for value in list(module.__dict__.values()):
+        if isinstance(value, type) and is_ours(value.__module__):
+            home, name = to_torch(value.__module__, value.__qualname__)
+            for public in (home, public_name(value.__module__)):
+                place = sys.modules.get(_ours(public or ""))
+                if public and place is not None and place.__dict__.get(name) is value:
+                    value.__module__ = public
+                    break
+
+
 def teach(module: ModuleType) -> None:
-    """Gives a module's missing names a message in PyTorch's terms."""
+    """Gives a module's classes PyTorch's names, and its missing names a message in its terms."""
     public = public_name(module.__name__)
     before: Callable[[str], Any] | None = module.__dict__.get("__getattr__")
     if public is None or getattr(before, "teaches", False):
         return
+    show_as_torch(module)
 
     def missing(name: str) -> Any:
         if before is not None:
             try:
                 value = before(name)
-                if isinstance(value, ModuleType):
-                    teach(value)
+                teach_all()
                 return value
             except AttributeError:
                 pass
@@ -68,6 +92,13 @@ def teach(module: ModuleType) -> None:
 
     missing.teaches = True  # type: ignore[attr-defined]
     module.__getattr__ = missing  # type: ignore[method-assign]
+
+
+def teach_all() -> None:
+    """Teaches every module of facula that is loaded."""
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, ModuleType) and is_ours(name):
+            teach(module)
 
 
 def explain(error: BaseException) -> None:
@@ -91,7 +122,7 @@ def _public_owner(owner: Any) -> str | None:
     if isinstance(owner, ModuleType):
         return public_name(owner.__name__)
     kind = type(owner)
-    ours = kind.__module__.split(".")[0] == "facula" and not kind.__name__.startswith("_")
+    ours = is_theirs(kind.__module__) and not kind.__name__.startswith("_")
     return f"torch.{kind.__name__}" if ours else None  # a private class is nobody's name
 
 

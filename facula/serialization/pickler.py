@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from facula.serialization import names, tensor_io
+from facula.base import public_names as names
+from facula.serialization import tensor_io
 from facula.serialization.storages import ITEM_SIZES, STORAGE_NAMES, TorchGlobal
 
 _UNTYPED = TorchGlobal("torch.storage", "UntypedStorage")

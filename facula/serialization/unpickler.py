@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from facula.serialization import allowlist, names, numpy_values, tensor_io
+from facula.base import public_names as names
+from facula.serialization import allowlist, numpy_values, tensor_io
 from facula.serialization.rebuild import REBUILDERS
 from facula.serialization.storages import storage_types
 from facula.serialization.user_allowed import allowed_by_name

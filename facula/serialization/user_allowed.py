@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from facula.serialization import names
+from facula.base import public_names as names
 
 Allowed = Callable[..., Any] | tuple[Callable[..., Any], str]
 

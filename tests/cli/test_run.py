@@ -63,6 +63,48 @@ def test_common_imports_are_facula(script, facula_command):
     assert (done.stdout, done.stderr) == ("torch.Size([2, 3])\n", "")
 
 
+def test_classes_have_their_names(script, facula_command):
+    """`print(type(x))` shows what PyTorch shows, and pickles find the classes again."""
+    script(
+        """
+        import pickle
+        import torch
+        from torch import nn, optim
+        import torchvision.models
+        from torchvision import transforms
+        x = torch.ones(2)
+        layer = nn.Linear(2, 2)
+        for value in (x, layer, layer.weight, x.shape, x.dtype, x.device, nn.Sequential(),
+                      optim.Adam([x]), torch.utils.data.DataLoader([1]), transforms.ToTensor(),
+                      optim.lr_scheduler.StepLR(optim.SGD([x]), 1), nn.MSELoss(),
+                      torch.distributions.Normal(0.0, 1.0)):
+            kind = type(value)
+            print(kind)
+            assert pickle.loads(pickle.dumps(kind)) is kind
+        print(torch.autograd.Function, torch.typename(layer), torch.nn.Module)
+        """
+    )
+    done = facula_command("run", "script.py")
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "<class 'torch.Tensor'>",
+        "<class 'torch.nn.modules.linear.Linear'>",
+        "<class 'torch.nn.parameter.Parameter'>",
+        "<class 'torch.Size'>",
+        "<class 'torch.dtype'>",
+        "<class 'torch.device'>",
+        "<class 'torch.nn.modules.container.Sequential'>",
+        "<class 'torch.optim.adam.Adam'>",
+        "<class 'torch.utils.data.dataloader.DataLoader'>",
+        "<class 'torchvision.transforms.transforms.ToTensor'>",
+        "<class 'torch.optim.lr_scheduler.StepLR'>",
+        "<class 'torch.nn.modules.loss.MSELoss'>",
+        "<class 'torch.distributions.normal.Normal'>",
+        "<class 'torch.autograd.function.Function'> torch.nn.modules.linear.Linear "
+        "<class 'torch.nn.modules.module.Module'>",
+    ]
+
+
 @pytest.mark.parametrize(
     ("code", "message"),
     [

@@ -1,4 +1,4 @@
-"""Translates between facula's module names and the PyTorch names that checkpoint files contain.
+"""Translates between facula's module names and PyTorch's, which files and printed classes show.
 
 Files always carry PyTorch's names, so that both libraries can read them. Reading is forgiving: a
 name is looked for in the facula module of the same path, then in the packages above it.
@@ -103,6 +103,10 @@ def to_torch(module: str, name: str) -> tuple[str, str]:
         home = f"torch.utils.data.{_DATA_HOME_OF[outer]}"
     elif rest == "return_types":
         home = "torch.return_types"
+    elif area in ("vision", "distributions") and "transform" in rest and "._" in module:
+        home = (
+            "torchvision.transforms.transforms" if area == "vision" else f"torch.{area}.transforms"
+        )
     elif area == "vision":
         home = f"torchvision.{rest}" if rest else "torchvision"
     elif area in _TOP_LEVEL:

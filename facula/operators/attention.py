@@ -12,7 +12,7 @@ from facula.base.dtypes import BOOL, FLOAT
 from facula.graph.primitives import elementwise as e
 from facula.graph.primitives import reduction as r
 from facula.graph.primitives.kinds import broadcast_shapes
-from facula.operators import kit
+from facula.operators import fused_attention, kit
 from facula.operators.arithmetic import _select
 from facula.operators.basic import cast
 from facula.operators.contraction import matmul, swapped
@@ -67,8 +67,14 @@ def _noise(keep, kept, to):
 
 
 def _attention_grads(g, query, key, value, mask, keep, outs, is_causal, scale, kept, needs):
+    weights = None if modes.grad else outs[1]
+    return _gradients(g, query, key, value, mask, keep, weights, is_causal, scale, kept, needs)
+
+
+def _gradients(g, query, key, value, mask, keep, weights, is_causal, scale, kept, needs):
     q, k, v, g = widened(query), widened(key), widened(value), widened(g)
-    weights = _weights(q, k, mask, is_causal, scale) if modes.grad else outs[1]
+    if weights is None:
+        weights = _weights(q, k, mask, is_causal, scale)
     dropped = weights
     if keep is not None:
         noise = _noise(keep, kept, weights._value.spec.dtype)
@@ -98,6 +104,11 @@ def _attention_name(specs, template):
     return "UnsafeViewBackward0"
 
 
+def _fused_name(specs, template):
+    flash = "ScaledDotProductFlashAttentionForCpuBackward0"
+    return flash if specs[0].ndim == 4 else "UnsafeViewBackward0"
+
+
 @operator(name=_attention_name, derivative=_attention_grads)
 def _attention(query, key, value, mask, keep, is_causal: bool, scale: tuple, kept: Number):
     """The result and the attention weights (before dropout)."""
@@ -107,6 +118,20 @@ def _attention(query, key, value, mask, keep, is_causal: bool, scale: tuple, kep
         dropped = weights * _noise(keep, kept, weights._value.spec.dtype)
     out = matmul(dropped, widened(value))
     return narrowed(out, query._value.spec.dtype), weights
+
+
+def _fused_grads(g, query, key, value, mask, outs, is_causal, scale, keep, needs):
+    if modes.grad or not keep:
+        given = (None, None, is_causal, scale, None)
+        return _gradients(g, query, key, value, mask, *given, needs)
+    found = fused_attention.gradients(outs[1], g, query, key, value, mask, is_causal, scale)
+    return dict(zip(("query", "key", "value"), found, strict=True))
+
+
+@operator(name=_fused_name, derivative=_fused_grads)
+def _fused(query, key, value, mask, is_causal: bool, scale: tuple, keep: bool):
+    """The result and memory for its gradient; ``keep`` says that one may be asked for."""
+    return list(fused_attention.forward(query, key, value, mask, is_causal, scale, keep))
 
 
 def _check_attention(query, key, value, attn_mask):
@@ -167,6 +192,10 @@ def scaled_dot_product_attention(
     if scale is None:
         width = _shape(query)[-1]
         scale = 1 / math.sqrt(width) if width else 1.0
+    if dropout_p == 0.0 and fused_attention.fits(query, key, value, attn_mask):
+        keep = modes.grad and any(x.requires_grad for x in (query, key, value))
+        given = (bool(is_causal), (float(scale),), keep)
+        return _fused(query, key, value, attn_mask, *given)[0]
     keep = None
     if dropout_p > 0.0:
         batch = broadcast_shapes("attention", _shape(query)[:-2], _shape(key)[:-2])

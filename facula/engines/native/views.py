@@ -18,6 +18,11 @@ class View:
     def contiguous(self) -> bool:
         return self.offset == 0 and self == row_major(self.shape)
 
+    @property
+    def in_runs(self) -> bool:
+        """Whether elements along the last axis are neighbours."""
+        return self.strides[-1] == 1 or self.shape[-1] == 1
+
 
 def row_major(shape: tuple[int, ...]) -> View:
     """The view of a whole array in C order."""

@@ -1,5 +1,6 @@
 """The primitive table, one file per kind."""
 
+from facula.graph.primitives import attention as attention
 from facula.graph.primitives import contraction as contraction
 from facula.graph.primitives import elementwise as elementwise
 from facula.graph.primitives import fourier as fourier

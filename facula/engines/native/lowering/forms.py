@@ -54,8 +54,22 @@ def combine(parts: Sequence[tuple[Form, int]], const: int = 0) -> Form:
             terms[s] = terms.get(s, 0) + c * factor
     kept = [(s, c) for s, c in terms.items() if c]
     if len(kept) > 1:
+        whole = _rejoined(terms)
+        if whole is not None:
+            return combine([(Form(const, tuple(terms.items())), 1), whole])
         kept.sort(key=_order)
     return Form(const, tuple(kept))
+
+
+def _rejoined(terms: dict) -> tuple[Form, int] | None:
+    """A form that was divided and of which both parts are there again; they leave ``terms``."""
+    for s, c in terms.items():
+        if isinstance(s, tuple) and s[0] == "mod" and c:
+            quotient = ("div", *s[1:])
+            if terms.get(quotient) == c * s[2]:
+                del terms[s], terms[quotient]
+                return s[1], c
+    return None
 
 
 def _order(term) -> tuple:

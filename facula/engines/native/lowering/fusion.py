@@ -70,6 +70,8 @@ class Fusion:
             wanted.add(node)
             if kind == "contraction":
                 wanted.update([self._operand(n) for n in node.inputs])
+            elif whole.reads_views(node):
+                wanted.update([self._operand(n, in_runs=True) for n in node.inputs])
             elif node.primitive.name not in REDUCTIONS:
                 wanted.update(map(self.plain_base, whole.operands(node)))
         wanted = self._add_shared(wanted - self.outside)
@@ -91,10 +93,16 @@ class Fusion:
             node = node.inputs[0]
         return node
 
-    def _operand(self, node: Node) -> Node:
-        """What a contraction reads ``node`` from: the base of a view, or else a copy."""
+    def _operand(self, node: Node, in_runs: bool = False) -> Node:
+        """What a contraction reads ``node`` from: the base of a view, or else a copy.
+
+        ``in_runs``: elements of the last axis have to be neighbours.
+        """
         base = self._base(node)
-        if base.primitive.kind == "create" or base.spec.weak or view_of(node, base) is None:
+        if base.primitive.kind == "create" or base.spec.weak:
+            return node
+        view = view_of(node, base)
+        if view is None or (in_runs and not view.in_runs):
             return node
         return base
 
@@ -126,6 +134,12 @@ class Fusion:
     def viewed(self, node: Node) -> Node:
         """The buffer a contraction reads ``node`` from, now that all are chosen."""
         return node if self.is_buffer(node) else self._base(node)
+
+    def sources(self, anchor: Node) -> list[Node]:
+        """The buffers that the kernel of a node that is not fused reads."""
+        if anchor.primitive.kind == "contraction" or whole.reads_views(anchor):
+            return [self.viewed(n) for n in anchor.inputs]
+        return [self.plain_base(n) for n in whole.operands(anchor)]
 
     # Which kernel computes them -------------------------------------------------------------------
 

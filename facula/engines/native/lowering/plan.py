@@ -23,6 +23,7 @@ from facula.engines.native.lowering.epilogue import Epilogue
 from facula.engines.native.lowering.fusion import Fusion
 from facula.engines.native.lowering.groups import Group, view_of
 from facula.engines.native.lowering.memory import Temporary, arrange
+from facula.engines.native.views import View
 from facula.graph.node import INPUT, Node
 
 
@@ -85,11 +86,7 @@ class Planner:
     def _reads(self, group: Group) -> list[Node]:
         found = [n for n in group.loads if self.fusion.home.get(n) is not group]
         anchor = group.anchor
-        if anchor is None:
-            return found
-        if anchor.primitive.kind == "contraction":
-            return [*found, *map(self.fusion.viewed, anchor.inputs)]
-        return [*found, *map(self.fusion.plain_base, whole.operands(anchor))]
+        return found if anchor is None else [*found, *self.fusion.sources(anchor)]
 
     def _lower(self, group: Group) -> None:
         anchor = group.anchor
@@ -120,11 +117,7 @@ class Planner:
 
     def _contraction(self, group: Group, anchor: Node) -> None:
         stored = self._stored(group)
-        views = []
-        for operand in anchor.inputs:
-            view = view_of(operand, self.fusion.viewed(operand))
-            assert view is not None
-            views.append(view)
+        views = self._views(anchor)
         epilogue, extras = None, []
         if stored != [anchor]:
             program, loaded = group.finish(stored)
@@ -142,15 +135,23 @@ class Planner:
             known[result()] = self._slot(anchor)
         self._add(lowered, known, tuple(group.members))
 
+    def _views(self, anchor: Node) -> list[View]:
+        """How the operands lie in the buffers they are read from."""
+        views = []
+        for operand in anchor.inputs:
+            view = view_of(operand, self.fusion.viewed(operand))
+            assert view is not None
+            views.append(view)
+        return views
+
     def _structured(self, node: Node) -> None:
-        lowered = whole.code(node)
+        views = self._views(node) if whole.reads_views(node) else None
+        lowered = whole.code(node, views)
         if lowered is None:
             raise Unsupported(node)
-        read = whole.operands(node)
+        read = self.fusion.sources(node)
         first = len(node.inputs) - len(read)
-        known = {
-            given(first + i): self._slot(self.fusion.plain_base(n)) for i, n in enumerate(read)
-        }
+        known = {given(first + i): self._slot(n) for i, n in enumerate(read)}
         known[result()] = self._slot(node)
         self._add(lowered, known, (node,))
 

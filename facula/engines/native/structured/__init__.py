@@ -6,6 +6,6 @@ of them C-contiguous buffers, and gives the pieces that compute it; None for wha
 
 from __future__ import annotations
 
-from facula.engines.native.structured.lowering import lower, lower_max_pool_grad
+from facula.engines.native.structured.lowering import lower, lower_attention, lower_max_pool_grad
 
-__all__ = ["lower", "lower_max_pool_grad"]
+__all__ = ["lower", "lower_attention", "lower_max_pool_grad"]

@@ -9,6 +9,8 @@ from facula.base import dtypes
 from facula.engines.native.kernel import Lowered, Piece, given, result
 from facula.engines.native.structured import (
     along,
+    attention,
+    attention_grad,
     extremes,
     gathers,
     max_pool_grad,
@@ -108,6 +110,12 @@ def lower(
             del lowered.pieces[0]  # the copy of operand 0
         return lowered
     return None
+
+
+def lower_attention(name: str, params: dict, views, own: dtypes.dtype) -> Lowered | None:
+    """Attention or its gradient; operands lie as ``views`` say."""
+    make = attention.forward if name == "attention" else attention_grad.backward
+    return make(params, views, own)
 
 
 def lower_max_pool_grad(params: dict, x, g, relu: bool) -> Lowered | None:

@@ -1,0 +1,113 @@
+"""Attention in one pass over blocks of queries and keys: weights are never stored.
+
+Each block is one primitive, its gradient another. What they do not do (dropout, the gradient of a
+mask, gradients of gradients) is composed in ``attention``.
+"""
+
+from __future__ import annotations
+
+import math
+from math import prod
+
+from facula.base import dtypes
+from facula.base.dtypes import BOOL
+from facula.graph.primitives import attention as a
+from facula.graph.primitives import movement as m
+from facula.operators import kit
+from facula.operators.arithmetic import _select
+from facula.operators.operator import operator
+from facula.operators.precision import narrowed, wide_dtype, widened
+
+_KINDS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
+_FEWEST = 8  # queries; a few are better multiplied with all keys at once
+
+
+def _shape(x):
+    return x._value.spec.shape
+
+
+def fits(query, key, value, mask) -> bool:
+    """Whether sizes and dtypes are such that the primitives take them, and are faster."""
+    q, k, v = [x._value.spec for x in (query, key, value)]
+    if q.dtype not in _KINDS or not q.ndim == k.ndim == v.ndim or not q.numel * k.numel * v.numel:
+        return False
+    if q.shape[-2] < _FEWEST or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        return False
+    if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
+        return False
+    if mask is None:
+        return True
+    own, whole = mask._value.spec, (*q.shape[:-1], k.shape[-2])
+    if own.dtype.category != BOOL and wide_dtype(own.dtype) is not wide_dtype(q.dtype):
+        return False
+    if mask.requires_grad or not 2 <= own.ndim <= q.ndim <= 4:
+        return False
+    return all(n in (1, size) for n, size in zip(own.shape, whole[-own.ndim :], strict=True))
+
+
+def _in_heads(x):
+    """(..., rows, columns) as (batch, heads, rows, columns), widened."""
+    *lead, rows, columns = _shape(x)
+    lead = (prod(lead[:-1]), lead[-1]) if len(lead) > 1 else (*lead, *[1] * (2 - len(lead)))
+    return kit.reshape(widened(x), (*lead, rows, columns))
+
+
+def _added(mask, query):
+    """A mask as numbers to add, for keys and queries in this order."""
+    own, ndim = mask._value.spec, query._value.spec.ndim
+    missing = (1,) * (ndim - own.ndim)
+    mask = kit.permute(_in_heads(kit.reshape(mask, (*missing, *own.shape))), (0, 1, 3, 2))
+    if own.dtype.category != BOOL:
+        return mask
+    zero = kit.number(0.0, wide_dtype(query._value.spec.dtype))
+    return _select(mask, zero, -math.inf)
+
+
+def _operands(query, key, value, mask):
+    """(queries, keys, values) and a list of the mask, if there is one."""
+    return [_in_heads(x) for x in (query, key, value)], [] if mask is None else [
+        _added(mask, query)
+    ]
+
+
+def forward(query, key, value, mask, is_causal, scale, keep):
+    """The result, and memory for the gradient if ``keep`` says so."""
+    heads, masks = _operands(query, key, value, mask)
+    params = {"scale": scale[0], "causal": is_causal}
+    memory = kit.bind(a.attention, *heads, *masks, **params, keep=keep)
+    sizes = a.Sizes.of(*[x._value.spec for x in heads])
+    shape = (sizes.batch, sizes.queries, sizes.heads, sizes.depth)
+    out = kit.permute(_part(memory, 0, shape), (0, 2, 1, 3))
+    out = kit.reshape(out, (*_shape(query)[:-1], sizes.depth))
+    return narrowed(out, query._value.spec.dtype), memory
+
+
+def _part(flat, first: int, shape: tuple[int, ...]):
+    """The elements from ``first`` on as an array."""
+    if prod(shape) != _shape(flat)[0]:
+        stop = (first + prod(shape),)
+        flat = kit.bind(m.slice_, flat, start=(first,), stop=stop, step=(1,))
+    return kit.reshape(flat, shape)
+
+
+@operator(differentiable=False)
+def gradients(memory, g, query, key, value, mask, is_causal: bool, scale: tuple):
+    """Gradients of queries, keys and values from what :func:`forward` kept."""
+    heads, masks = _operands(query, key, value, mask)
+    params = {"scale": scale[0], "causal": is_causal}
+    flat = kit.bind(a.attention_grad, memory, *heads, _in_heads(g), *masks, **params)
+    sizes = a.Sizes.of(*[x._value.spec for x in heads])
+    found, first = [], 0
+    for number, operand in enumerate((query, key, value)):
+        batch, count, rows, width = _shape(heads[number])
+        if sizes.joined:
+            whole = kit.reshape(flat, (batch, rows, 3, count * width))
+            start, stop = (0, 0, number, 0), (batch, rows, number + 1, count * width)
+            part = kit.bind(m.slice_, whole, start=start, stop=stop, step=(1,) * 4)
+            part = kit.reshape(part, (batch, rows, count, width))
+        else:
+            part = _part(flat, first, (batch, rows, count, width))
+        first += sizes.grads[number]
+        part = kit.reshape(kit.permute(part, (0, 2, 1, 3)), _shape(operand))
+        found.append(narrowed(part, operand._value.spec.dtype))
+    return found

@@ -45,6 +45,9 @@ class AddBiasAndCount:
     def begin(self, f, pointers) -> None:
         """Nothing is the same for all results."""
 
+    def ask(self, f, pointers, coordinates) -> None:
+        """Its operands are small."""
+
     def emit(self, f, pointers, value, coordinates, mask) -> None:
         result, bias, counts = pointers
         b, r, c = coordinates

@@ -322,11 +322,12 @@ class Function:
         )
         self.call(name, "void", value, pointer, align, mask)
 
-    def prefetch(self, pointer: Value, index: int, element: str) -> None:
+    def prefetch(self, pointer: Value, index: Operand, element: str, write: bool = False) -> None:
         """Fetch a line of memory into the second-level cache; it need not exist."""
-        place = self.new("ptr", f"getelementptr {element}, {pointer}, i64 {index}")
-        reading, level, data = (Value("i32", n) for n in "021")
-        self.call("llvm.prefetch.p0", "void", place, reading, level, data)
+        index = self.typed(index, "i64")
+        place = self.new("ptr", f"getelementptr {element}, {pointer}, {index}")
+        why, level, data = (Value("i32", n) for n in (str(int(write)), "2", "1"))
+        self.call("llvm.prefetch.p0", "void", place, why, level, data)
 
     def variable(self, type_: str, start: Operand | None = None) -> Value:
         """A slot that :meth:`get` and :meth:`set` use; LLVM keeps it in a register."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from itertools import product
 
+from facula.engines.native.contraction.ahead import Ahead
 from facula.engines.native.contraction.finish import Finish, Span
 from facula.engines.native.contraction.indices import Index, minimum, minus, part, plus, times
 from facula.engines.native.contraction.micro import (
@@ -75,7 +76,7 @@ class Writer:
         if plan.direct:
             self._direct(starts, spans, coordinates, finish)
             return
-        self._parts(starts, spans, finish.scratch, split)
+        self._parts(starts, spans, split, finish, coordinates)
         finish.block(coordinates, *spans)
 
     def _direct(self, starts, spans, coordinates: Sequence[Index], finish: Finish) -> None:
@@ -120,11 +121,14 @@ class Writer:
             last = minimum(f, minus(f, axis.whole, real), axis.extent)
         return Span(axis, start, real, times(f, skipped, axis.phases), last), place
 
-    def _parts(self, starts, spans, scratch: Value, split: Index | None) -> None:
+    def _parts(self, starts, spans, split: Index | None, finish: Finish, coordinates) -> None:
         """Each part's tiles; what parts differ in comes from a table if there are several."""
         f, plan = self.f, self.plan
         if len(plan.parts) == 1:
-            self._tiles(starts, spans, plan.parts[0], 0, scratch, split)
+            ahead = None
+            if Ahead.pays(plan, self.epilogue):
+                ahead = Ahead(finish, coordinates, spans)
+            self._tiles(starts, spans, plan.parts[0], 0, finish.scratch, split, ahead)
             return
         rows = [self._numbers(share) for share in plan.parts]
         width = len(rows[0])
@@ -135,7 +139,7 @@ class Writer:
             shift, scalar, vector, *rest = loaded
             count = len(plan.summed)
             share = Share(scalar, vector, tuple(rest[:count]), tuple(rest[count:]), (), ())
-            self._tiles(starts, spans, share, shift, scratch, split)
+            self._tiles(starts, spans, share, shift, finish.scratch, split)
 
     def _numbers(self, share: Share) -> list[int]:
         """A part's line of the table."""
@@ -144,16 +148,21 @@ class Writer:
         numbers = (shift, share.scalar, share.vector, *share.counts, *share.bases)
         return [x for x in numbers if isinstance(x, int)]
 
-    def _tiles(self, starts, spans, share: Share, shift: Index, scratch: Value, split) -> None:
+    def _tiles(
+        self, starts, spans, share: Share, shift: Index, scratch: Value, split,
+        ahead: Ahead | None = None,
+    ) -> None:  # fmt: skip
         """Loops over the tiles of a block; each leaves its sums in scratch."""
         f, plan = self.f, self.plan
         with ExitStack() as stack:
             at, rows, indices = [], [], {}
+            corners: list[list[Index]] = [[], []]
             for side, axes in enumerate((plan.scalars, plan.vectors)):
                 place: Index = (share.scalar, share.vector)[side]
                 row: Index = 0
                 for i, axis in enumerate(axes):
                     local, move = self._tile_place(axis, stack)
+                    corners[side].append(local)
                     place = plus(f, place, move)
                     row = plus(f, times(f, row, axis.extent), times(f, local, axis.phases))
                     indices["sv"[side], i] = plus(f, spans[side][i].begin, local)
@@ -164,7 +173,9 @@ class Writer:
                 plus(f, base, times(f, indices[bound.side, bound.axis], bound.move))
                 for base, bound in zip(share.bases, plan.bounds)
             ]
-            tile = Tile(f, plan, at[0], at[1], share.counts, bases, split)
+            if ahead is not None:
+                ahead.begin(corners)
+            tile = Tile(f, plan, at[0], at[1], share.counts, bases, split, ahead)
             tile.store(f.at(scratch, corner, plan.compute))
 
     def _tile_place(self, axis: Tiled, stack: ExitStack) -> tuple[Index, Index]:

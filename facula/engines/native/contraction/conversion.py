@@ -57,6 +57,9 @@ class Rounded:
     def begin(self, f: Function, pointers) -> None:
         self._epilogue.begin(f, pointers)
 
+    def ask(self, f: Function, pointers, coordinates) -> None:
+        self._epilogue.ask(f, pointers, coordinates)
+
     def emit(self, f: Function, pointers, value: Value, coordinates, mask: Value | None) -> None:
         if self._dtype == "bfloat16":
             value = bfloat16_rounded(f, value)

@@ -34,6 +34,9 @@ class Store:
     def begin(self, f: Function, pointers) -> None:
         """Nothing need be computed beforehand."""
 
+    def ask(self, f: Function, pointers, coordinates) -> None:
+        """Nothing is read, and stores do not wait for memory."""
+
     def emit(self, f: Function, pointers, value: Value, coordinates, mask: Value | None) -> None:
         """Store one vector of results at its place in a C-contiguous array."""
         b, r, c = coordinates
@@ -119,13 +122,14 @@ class Finish:
 
     def vector(self, value: Value, coordinates, spans, indices, count: int) -> None:
         """A vector of a direct plan; ``indices`` tell where in the block it begins."""
-        here = self._moved(coordinates, spans, indices)
+        here = self.moved(coordinates, spans, indices)
         if count == self.plan.lanes:
             self._emit(value, here, None)
         else:
             self._emit(value, here, first_lanes(count, self.plan.lanes))
 
-    def _moved(self, coordinates, spans, indices) -> list:
+    def moved(self, coordinates, spans, indices) -> list:
+        """Coordinates of the element of a block that has these indices along the spans."""
         f, found = self.f, list(coordinates)
         for span, index in zip(spans, indices):
             move = times(f, plus(f, span.start, index), span.axis.step)
@@ -143,10 +147,10 @@ class Finish:
         outer, run = dense_run(vectors)
         with loops(f, scalars) as rows:
             at = times(f, self._linear(scalars, rows), plan.pitch)
-            now = self._moved(coordinates, scalars, rows)
+            now = self.moved(coordinates, scalars, rows)
             with loops(f, outer) as heads:
-                here = self._moved(now, outer, heads)
-                here = self._moved(here, run, [0] * len(run))
+                here = self.moved(now, outer, heads)
+                here = self.moved(here, run, [0] * len(run))
                 skip = times(f, self._linear(outer, heads), size_of(run))
                 base = f.at(self.scratch, plus(f, at, skip), plan.compute)
                 first, last = bounds(f, run)
@@ -196,8 +200,8 @@ class Finish:
         turned = f.array(plan.compute, lanes * lanes)
         (line,) = vectors
         with loops(f, outer) as heads:
-            here = self._moved(coordinates, outer, heads)
-            here = self._moved(here, [*run, line], [0] * (len(run) + 1))
+            here = self.moved(coordinates, outer, heads)
+            here = self.moved(here, [*run, line], [0] * (len(run) + 1))
             skip = times(f, self._linear(outer, heads), size_of(run))
             first, last = bounds(f, run)
             with f.loop(first, last, lanes) as p, f.loop(line.first, line.last, lanes) as q:

@@ -7,14 +7,17 @@ from contextlib import ExitStack
 from itertools import product
 
 from facula.engines.native import ir
+from facula.engines.native.contraction.ahead import LONG, Ahead
 from facula.engines.native.contraction.conversion import PAIRS
 from facula.engines.native.contraction.finish import converted, first_lanes, lane_sums
-from facula.engines.native.contraction.indices import Index, maximum, minimum, times
+from facula.engines.native.contraction.indices import Index, maximum, minimum, plus, times
 from facula.engines.native.contraction.plan import Plan, Summed, Tiled, vector_offsets
 from facula.engines.native.ir import Function, Value
 
 FAR = 2048  # bytes: neighbouring terms lie on pages of their own, or nearly
+NEAR = 256  # bytes: terms so far apart share no lines; asking for them is free in a larger tile
 AHEAD = 16  # steps after which what was asked for has come
+LINE = 64  # bytes of a line of memory
 
 
 def places(axes: Sequence[Tiled]) -> list[tuple[int, int]]:
@@ -63,11 +66,12 @@ class Tile:
 
     def __init__(
         self, f: Function, plan: Plan, scalar: Value, vector: Value, counts: Sequence[Index],
-        bases: Sequence[Index], split: Index | None,
+        bases: Sequence[Index], split: Index | None, ahead: Ahead | None = None,
     ):  # fmt: skip
         self.f, self.plan, self.split = f, plan, split
         self.starts = (scalar, vector)
         self.counts, self.bases = counts, bases
+        self.ahead = ahead
         self.rows = places(plan.scalars)
 
     def store(self, corner: Value) -> None:
@@ -120,6 +124,8 @@ class Tile:
         at = list(self.starts)
         for number, axis in enumerate(axes):
             first, last = self._range(number)
+            if number == 0 and self.ahead is not None:
+                first, last = self._portion(stack, self.ahead, axis.size)
             index = stack.enter_context(f.loop(first, last))
             at[0] = f.at(at[0], times(f, index, axis.scalar), plan.memory)
             at[1] = f.at(at[1], times(f, index, axis.vector), plan.memory)
@@ -147,6 +153,14 @@ class Tile:
                 last = minimum(f, last, f.add(high, 1))
         return first, last
 
+    def _portion(self, stack: ExitStack, ahead: Ahead, count: int) -> tuple[Index, Index]:
+        """Opens a loop over portions of a summed axis, before each of which memory is asked for."""
+        size = count // ahead.portions
+        portion = stack.enter_context(self.f.loop(0, ahead.portions))
+        ahead.ask(portion)
+        first = times(self.f, portion, size)
+        return first, plus(self.f, first, size)
+
     def _quotient(self, value: Value, by: int) -> Value:
         """Rounded down, also below zero."""
         f = self.f
@@ -158,8 +172,7 @@ class Tile:
     def _step(self, at: Sequence[Value], columns, sums: Sequence[Value]) -> list[Value]:
         """One index of all summed axes: the sums with its products added."""
         f = self.f
-        if self._from_afar:
-            self._fetch_ahead(at[1], columns)
+        self._fetch_ahead(at, columns)
         stride = self._vector_stride
         vectors = [
             self._load_vector(f.at(at[1], o, self.plan.memory), n, stride) for o, _, n in columns
@@ -172,20 +185,27 @@ class Tile:
                 found.append(self._added(one, vector, old))
         return found
 
-    @property
-    def _from_afar(self) -> bool:
-        """Whether a tile goes down the columns of a matrix once, and waits for memory all along."""
-        plan = self.plan
-        if not plan.summed or plan.vectors[-1].panel or len(self.rows) > 2:
-            return False
-        return abs(plan.summed[-1].vector) * ir.align_of(plan.memory) >= FAR
+    def _fetch_ahead(self, at: Sequence[Value], columns) -> None:
+        """Ask for operands that lie across the walk of a sum: the CPU foresees no steps so far.
 
-    def _fetch_ahead(self, place: Value, columns) -> None:
-        """Ask for the vectors of a later step; the CPU does not foresee steps as far as that."""
+        Vectors are asked for some steps ahead. Elements of the scalar operand that are neighbours
+        in memory share lines: those of the next tile are asked for while this one is summed.
+        """
         f, plan = self.f, self.plan
-        ahead = AHEAD * plan.summed[-1].vector
-        for offset, *_ in columns:
-            f.prefetch(place, offset + ahead, plan.memory)
+        if not plan.summed:
+            return
+        step, bytes_ = plan.summed[-1], ir.align_of(plan.memory)
+        many = len(self.rows) > 2
+        far = NEAR if many and step.size >= LONG else FAR
+        if not plan.vectors[-1].panel and abs(step.vector) * bytes_ >= far:
+            for offset, *_ in columns:
+                f.prefetch(at[1], offset + AHEAD * step.vector, plan.memory)
+        axis = plan.scalars[-1]
+        width = axis.tile * abs(axis.stride)
+        dense = not axis.panel and 4 * LINE >= width * bytes_ > 0
+        if many and dense and axis.tile < axis.size and abs(step.scalar) * bytes_ >= NEAR:
+            for offset in range(0, width, LINE // bytes_):
+                f.prefetch(at[0], offset + axis.tile * axis.stride, plan.memory)
 
     def _load_scalar(self, place: Value) -> Value:
         return self.f.splat(self._ready(self.f.load(self.plan.memory, place)), self.plan.lanes)

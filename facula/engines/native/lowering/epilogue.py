@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from facula.engines.native import ir
+from facula.base import dtypes
+from facula.engines.native import ir, scalars
 from facula.engines.native.lowering.loop_code import Evaluator, Scope
 from facula.engines.native.lowering.loops import LoopProgram
 
@@ -31,6 +32,18 @@ class Epilogue:
         scope = Scope(None, frozenset())
         evaluator.ready([store.value for store in self.program.stores], scope)
         self._begun = f, scope
+
+    def ask(self, f: ir.Function, pointers, coordinates) -> None:
+        """Ask for the memory that ``emit`` will read and write there, long before it does."""
+        evaluator = self._evaluator(f, pointers, 1)
+        evaluator.counters = dict(enumerate(coordinates))
+        places = [(s.slot, s.place, s.dtype, True) for s in self.program.stores]
+        loads = [i for i in self.program.instructions if i[0] == "load"]
+        places += [(slot, form, dtype, False) for _, dtype, slot, form in loads]
+        for slot, form, name, writes in places:
+            if form.affine and form.coefficient(2) == 1:
+                storage = scalars.storage(dtypes.by_name(name))
+                f.prefetch(evaluator.pointers[slot], evaluator.form(form, 1), storage, writes)
 
     def emit(self, f: ir.Function, pointers, value, coordinates, mask) -> None:
         """Compute and store everything for one vector of results."""

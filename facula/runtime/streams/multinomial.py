@@ -10,6 +10,8 @@ from facula.runtime.streams.mt19937 import Stream
 
 __all__ = ["multinomial"]
 
+_MANY = 16  # times the samples: then most of the order is of no interest
+
 
 def multinomial(
     stream: Stream,
@@ -43,7 +45,17 @@ def _by_race(stream: Stream, probs: np.ndarray, dtype: str, num_samples: int) ->
     quotient = from_reals(quotient, dtype)
     if num_samples == 1:
         return quotient.argmax(axis=-1, keepdims=True)
-    return np.argsort(-quotient, axis=-1, kind="stable")[..., :num_samples]
+    if quotient.shape[-1] < _MANY * num_samples:
+        return np.argsort(-quotient, axis=-1, kind="stable")[..., :num_samples]
+    rows = [_first(row, num_samples) for row in quotient.reshape(-1, quotient.shape[-1])]
+    return np.array(rows, np.int64).reshape(*quotient.shape[:-1], num_samples)
+
+
+def _first(row: np.ndarray, count: int) -> np.ndarray:
+    """The places of the largest numbers; those that are as large as the last of them count too."""
+    last = np.partition(row, row.size - count)[row.size - count]
+    places = np.flatnonzero(row >= last)
+    return places[np.argsort(-row[places], kind="stable")[:count]]
 
 
 def _by_inversion(stream: Stream, probs: np.ndarray, dtype: str, num_samples: int) -> np.ndarray:

@@ -7,6 +7,7 @@ mask, gradients of gradients) is composed in ``attention``.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from math import prod
 
 from facula.base import dtypes
@@ -27,8 +28,15 @@ def _shape(x):
 
 
 def fits(query, key, value, mask) -> bool:
-    """Whether sizes and dtypes are such that the primitives take them, and are faster."""
-    q, k, v = [x._value.spec for x in (query, key, value)]
+    """Whether the primitives take these operands, and are faster."""
+    specs = (query._value.spec, key._value.spec, value._value.spec)
+    if mask is None:
+        return _specs_fit(*specs, None)
+    return not mask.requires_grad and _specs_fit(*specs, mask._value.spec)
+
+
+@lru_cache(1000)
+def _specs_fit(q, k, v, mask) -> bool:
     if q.dtype not in _KINDS or not q.ndim == k.ndim == v.ndim or not q.numel * k.numel * v.numel:
         return False
     if q.shape[-2] < _FEWEST or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
@@ -37,12 +45,12 @@ def fits(query, key, value, mask) -> bool:
         return False
     if mask is None:
         return True
-    own, whole = mask._value.spec, (*q.shape[:-1], k.shape[-2])
-    if own.dtype.category != BOOL and wide_dtype(own.dtype) is not wide_dtype(q.dtype):
+    whole = (*q.shape[:-1], k.shape[-2])
+    if mask.dtype.category != BOOL and wide_dtype(mask.dtype) is not wide_dtype(q.dtype):
         return False
-    if mask.requires_grad or not 2 <= own.ndim <= q.ndim <= 4:
+    if not 2 <= mask.ndim <= q.ndim <= 4:
         return False
-    return all(n in (1, size) for n, size in zip(own.shape, whole[-own.ndim :], strict=True))
+    return all(n in (1, size) for n, size in zip(mask.shape, whole[-mask.ndim :], strict=True))
 
 
 def _in_heads(x):

@@ -122,6 +122,10 @@ def work(nodes: Sequence[Node]) -> float:
         elif node.primitive.name in ("recurrence", "recurrence_grad"):
             first, weight = (n.spec for n in node.inputs[:2])
             total += first.numel * weight.shape[-1] / 20
+        elif node.primitive.kind == "attention":
+            first = len(node.inputs[0].spec.shape) == 1  # what the gradient reads
+            queries, keys = (n.spec for n in node.inputs[first : first + 2])
+            total += queries.numel * keys.shape[2] * (4 if first else 2) / 10
     return total
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from facula.engines.native.lowering.expressions import is_zero
 from facula.engines.native.lowering.index_patterns import indexed_in_place, joined_runs
+from facula.engines.native.lowering.joined_parts import whole_again
 from facula.engines.native.lowering.sort_patterns import first_of_order
 from facula.engines.native.lowering.window_patterns import (
     at_constants,
@@ -84,6 +85,7 @@ def _one_node(node: Node) -> list[Node] | None:
         _max_pool_grad(node)
         or _masked_by_relu(node)
         or indexed_in_place(node)
+        or whole_again(node)
         or joined_runs(node)
         or first_of_order(node)
         or _whole_maximum(node)

@@ -32,13 +32,13 @@ def _own(x):
 # point (with derivative 0).
 
 
-def _passed_grads(g, gg, out):
-    return {"gg": _passed(g, out), "out": zero_like(out)}
+def _passed_grads(g, gg, result):
+    return {"gg": _passed(g, result), "result": zero_like(result)}
 
 
 @operator(name="ThresholdBackward", derivative=_passed_grads)
-def _passed(gg, out):
-    return _select(out <= 0, 0.0, gg)
+def _passed(gg, result):
+    return _select(result <= 0, 0.0, gg)
 
 
 def _leaked_grads(g, gg, x, slope):

@@ -64,6 +64,15 @@ def test_activations(name, dtype):
 
 
 @pytest.mark.parametrize("name", PLAIN)
+def test_second_derivatives_where_gradients_are_negative(name):
+    def run(library, x, w):
+        y = getattr(library.nn.functional, name)(x) * w
+        return (y + x) ** 2
+
+    check(run, normal(4, 6), normal(4, 6, seed=1), second=True, tolerance=1e-7)
+
+
+@pytest.mark.parametrize("name", PLAIN)
 def test_activations_of_16_bits_are_rounded_once(name):
     def run(library, x):
         return getattr(library.nn.functional, name)(x.to(library.float16))

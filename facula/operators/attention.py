@@ -99,14 +99,18 @@ def _gradients(g, query, key, value, mask, keep, weights, is_causal, scale, kept
 
 
 def _attention_name(specs, template):
-    if specs[0].ndim == 4 and template[4] is None:
-        return "ScaledDotProductFlashAttentionForCpuBackward0"
-    return "UnsafeViewBackward0"
+    return _plain_name(specs) if template[4] is not None else _fused_name(specs, template)
+
+
+def _plain_name(specs):
+    return "MmBackward0" if specs[0].ndim == 2 else "UnsafeViewBackward0"
 
 
 def _fused_name(specs, template):
-    flash = "ScaledDotProductFlashAttentionForCpuBackward0"
-    return flash if specs[0].ndim == 4 else "UnsafeViewBackward0"
+    query, _, value, *_ = specs
+    if query.ndim != 4 or query.shape[-1] != value.shape[-1]:
+        return _plain_name(specs)
+    return "ScaledDotProductFlashAttentionForCpuBackward0"
 
 
 @operator(name=_attention_name, derivative=_attention_grads)

@@ -14,6 +14,10 @@ from tests.operators.families import normal, refused
 QUERY, KEY, VALUE = normal(2, 3, 4, 5), normal(2, 3, 6, 5, seed=1), normal(2, 3, 6, 7, seed=2)
 MASK = np.random.default_rng(0).uniform(size=(4, 6)) > 0.4
 MASK[1] = False  # a query that may attend to nothing
+# Enough queries for the kernels that go over blocks.
+LONG = normal(2, 3, 20, 5), normal(2, 3, 18, 5, seed=1), normal(2, 3, 18, 7, seed=2)
+LONG_MASK = np.random.default_rng(1).uniform(size=(20, 18)) > 0.4
+LONG_MASK[11] = False
 OPTIONS = {
     "plain": lambda t: {},
     "causal": lambda t: {"is_causal": True},
@@ -43,6 +47,116 @@ def test_attention(name, inputs):
             )
 
     check(run, *inputs, names=False, second=name != "bool mask", tolerance=1e-8)
+
+
+LONG_OPTIONS = {
+    **{name: OPTIONS[name] for name in ("plain", "causal", "scale")},
+    "bool mask": lambda t: {"attn_mask": t.from_numpy(LONG_MASK)},
+    "float mask": lambda t: {"attn_mask": t.from_numpy(normal(20, 18, seed=3))},
+    "padding": lambda t: {"attn_mask": t.from_numpy(LONG_MASK[:1])},
+    "one number a query": lambda t: {"attn_mask": t.from_numpy(normal(20, 1, seed=3))},
+}
+
+
+@pytest.mark.parametrize("axes", [4, 3, 2])
+@pytest.mark.parametrize("name", LONG_OPTIONS)
+def test_attention_in_blocks(name, axes):
+    inputs = [x[(0,) * (4 - axes)] for x in LONG]
+
+    def run(library, q, k, v):
+        with plain_kernel(library):
+            return library.nn.functional.scaled_dot_product_attention(
+                q, k, v, **LONG_OPTIONS[name](library)
+            )
+
+    check(run, *inputs, names=False, second="mask" not in name, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 20, 18), (1, 3, 1, 18), (2, 1, 1, 18), (3, 20, 18)])
+def test_masks_that_are_broadcast(shape):
+    mask = np.random.default_rng(2).uniform(size=shape) > 0.3
+
+    def run(library, q, k, v):
+        with plain_kernel(library):
+            return library.nn.functional.scaled_dot_product_attention(
+                q, k, v, library.from_numpy(mask)
+            )
+
+    check(run, *LONG, names=False, tolerance=1e-8)
+
+
+def test_parts_of_one_product():
+    """Queries, keys and values as layers make them: parts of one product, heads in between."""
+
+    def run(library, x):
+        heads = [p.view(2, 20, 3, 4).transpose(1, 2) for p in x.split(12, dim=2)]
+        out = library.nn.functional.scaled_dot_product_attention(*heads, is_causal=True)
+        return out.transpose(1, 2).reshape(2, 20, 12)
+
+    check(run, normal(2, 20, 36), names=False, tolerance=1e-8)
+
+
+def test_other_axes_first():
+    """Keys whose elements are not neighbours."""
+
+    def run(library, q, k, v):
+        return library.nn.functional.scaled_dot_product_attention(
+            q, k.transpose(2, 3), v.flip(2), is_causal=True
+        )
+
+    check(run, LONG[0], np.swapaxes(LONG[1], 2, 3).copy(), LONG[2], names=False, tolerance=1e-8)
+
+
+@pytest.mark.parametrize("needed", [(0,), (1,), (2,), (0, 2)])
+def test_only_some_gradients(needed):
+    torch = pytest.importorskip("torch")
+    found = []
+    for library in (facula, torch):
+        inputs = [library.from_numpy(x.copy()) for x in LONG]
+        for i in needed:
+            inputs[i].requires_grad_()
+        out = library.nn.functional.scaled_dot_product_attention(*inputs)
+        out.cos().sum().backward()
+        found.append([inputs[i].grad.numpy() for i in needed])
+        assert all(inputs[i].grad is None for i in range(3) if i not in needed)
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, 1e-10, 1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_narrow_floats(dtype):
+    torch = pytest.importorskip("torch")
+    limit = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6}[dtype]
+    given = [x for x in LONG[:2]] + [normal(2, 3, 18, 5, seed=2)]
+    wide, narrow = [], []
+    for library, own, to in ((torch, "float64", wide), (facula, dtype, narrow)):
+        inputs = [library.from_numpy(x).to(getattr(library, dtype)) for x in given]
+        inputs = [x.to(getattr(library, own)).requires_grad_() for x in inputs]
+        out = library.nn.functional.scaled_dot_product_attention(*inputs, is_causal=True)
+        out.sum().backward()
+        to += [x.detach().double().numpy() for x in (out, *[x.grad for x in inputs])]
+    for ours, theirs in zip(narrow, wide, strict=True):
+        np.testing.assert_allclose(ours, theirs, limit, limit)
+
+
+def test_no_more_rounding_than_in_pytorch():
+    torch = pytest.importorskip("torch")
+    given = [normal(2, 4, 200, 32, seed=i).astype(np.float32) for i in range(3)]
+    errors = []
+    for library in (facula, torch):
+        narrow, exact = [], []
+        for kind, to in (("float32", narrow), ("float64", exact)):
+            own = torch if kind == "float64" else library
+            inputs = [own.from_numpy(x.copy()).to(getattr(own, kind)) for x in given]
+            inputs = [x.requires_grad_() for x in inputs]
+            out = own.nn.functional.scaled_dot_product_attention(*inputs, is_causal=True)
+            (out * out).sum().backward()
+            to += [x.detach().numpy() for x in (out, *[x.grad for x in inputs])]
+        errors.append(
+            [np.sqrt(np.square(a - b).mean()) for a, b in zip(narrow, exact, strict=True)]
+        )
+    for ours, theirs in zip(*errors, strict=True):
+        assert ours <= 1.5 * theirs
 
 
 def test_the_gradient_of_a_mask():

@@ -20,6 +20,32 @@ UNARY = {
     "acosh": np.arccosh, "atanh": np.arctanh,
     "erf": np.vectorize(math.erf, otypes=[float]), "erfc": np.vectorize(math.erfc, otypes=[float]),
 }  # fmt: skip
+
+
+def _lgamma(x: float) -> float:
+    if math.isnan(x):
+        return x
+    return math.inf if abs(x) > 1e300 or (x <= 0 and x == math.floor(x)) else math.lgamma(x)
+
+
+def _erfinv(x: float) -> float:
+    """Where erf is x, by halving what is left of the line."""
+    if not -1 < x < 1:
+        return math.copysign(math.inf, x) if abs(x) == 1 else math.nan
+    low, high, size = 0.0, 6.0, abs(x)
+    if size < 1e-6:
+        return x * math.sqrt(math.pi) / 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        less = math.erf(middle) < size if size < 0.5 else math.erfc(middle) > 1 - size
+        low, high = (middle, high) if less else (low, middle)
+    return math.copysign(low, x)
+
+
+SINGLE_ONLY = {
+    "lgamma": np.vectorize(_lgamma, otypes=[float]),
+    "erfinv": np.vectorize(_erfinv, otypes=[float]),
+}
 BINARY = {"power": np.power, "atan2": np.arctan2}
 ENDS = [0.0, -0.0, 1.0, -1.0, 0.5, 2.0, 88.72, 88.73, -87.4, -103.97, -104.0, 709.78, 709.79,
         -745.1, -745.2, 1e-45, -1e-45, 5e-324, 1e-310, 3.4e38, 1.7e308,
@@ -66,9 +92,18 @@ def check(name, arrays, kind, wide, function, limit=2.0) -> None:
     assert off[worst] <= limit, ([a[worst] for a in arrays], got[worst], want[worst], off[worst])
 
 
-@pytest.mark.parametrize("name", UNARY)
+@pytest.mark.parametrize("name", [*UNARY, *SINGLE_ONLY])
 def test_float32(name):
-    check(name, [numbers(np.float32)], np.float32, np.float64, UNARY[name])
+    function = UNARY.get(name) or SINGLE_ONLY[name]
+    check(name, [numbers(np.float32)], np.float32, np.float64, function)
+
+
+def test_float32_of_numbers_below_one():
+    rng = np.random.default_rng(2)
+    x = np.concatenate([rng.uniform(-1, 1, 20000), 1 - 10.0 ** rng.uniform(-7, 0, 5000)])
+    for name in ("erfinv", "lgamma"):
+        check(name, [x.astype("f")], np.float32, np.float64, SINGLE_ONLY[name])
+    check("atanh", [x.astype("f")], np.float32, np.float64, np.arctanh)
 
 
 @pytest.mark.parametrize("name", UNARY)

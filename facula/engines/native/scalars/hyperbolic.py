@@ -5,7 +5,7 @@ The polynomials are minimax fits, made as those of ``exponentials``.
 
 from __future__ import annotations
 
-from facula.engines.native.scalars.exponentials import DOUBLE, SINGLE, exp, form, log1p
+from facula.engines.native.scalars.exponentials import DOUBLE, SINGLE, exp, exponent, form, log1p
 from facula.engines.native.scalars.lanes import (
     Lanes,
     at_most,
@@ -84,10 +84,33 @@ def acosh(x: Lanes) -> Lanes:
     return where(x < 1.0, float("nan"), value)
 
 
-@in_double
+# (atanh(z) / z - 1) / z^2 as a polynomial in z^2 for |z| <= 0.34, with an error of 1.3e-10: for
+# results that are floats
+_ATANH_COARSE = (
+    0.10591926793186947, 0.0868148167172354, 0.11136868635839342, 0.14284992113397413,
+    0.20000007345565257, 0.3333333332129999,
+)  # fmt: skip
+
+
 def atanh(x: Lanes) -> Lanes:
+    return _atanh_of_double(x) if form(x) is DOUBLE else _atanh_of_single(x.widened()).narrowed()
+
+
+def _atanh_of_double(x: Lanes) -> Lanes:
     """Half of log1p of 2|x| / (1 - |x|)."""
     size = x.unary("fabs")
     twice = size + size
     value = copysign(log1p(twice + twice * size / (1.0 - size)) * 0.5, x)
     return where(size > 1.0, float("nan"), value)
+
+
+def _atanh_of_single(x: Lanes) -> Lanes:
+    """Of floats as doubles: (1 + |x|) / (1 - |x|) is 2^k times (1 + z) / (1 - z) for a small z."""
+    size = x.unary("fabs")
+    above, m = exponent(size + 1.0)
+    below, n = exponent(1.0 - size)
+    k = above - below
+    z = where(k.equals(0.0), size, (m - n) / (m + n))
+    value = muladd(k, LN2 / 2, odd(z, z * z, _ATANH_COARSE))
+    value = where(size.equals(1.0), float("inf"), value)
+    return where(size > 1.0, float("nan"), copysign(value, x))

@@ -3,8 +3,8 @@
 Each function has the form ``(inputs, state, weights, packing, reverse) -> (outputs, state)``:
 
 * ``inputs`` (T, B, in), or packed rows with a :func:`packing`, and outputs too;
-* ``state`` a tuple of (B, hidden) tensors; ``weights`` (w_ih, w_hh, b_ih, b_hh[, w_hr]),
-  with None for a missing bias;
+* ``state`` a tuple of (B, hidden) tensors, empty for zeros; ``weights`` (w_ih, w_hh, b_ih,
+  b_hh[, w_hr]), with None for a missing bias;
 * ``reverse`` runs from the last step to the first; the outputs stand in input order.
 """
 
@@ -15,11 +15,11 @@ from functools import partial
 
 import numpy as np
 
-from facula import operators as ops
 from facula import tensors
 from facula.autograd.modes import modes
 from facula.base import dtypes
-from facula.operators.recurrence import recurrence
+from facula.operators.linear import linear
+from facula.operators.recurrence import recurrence, zero_state
 from facula.operators.recurrent_steps import all_steps, unrolled
 from facula.tensors import Tensor
 
@@ -49,31 +49,40 @@ def _run(
     inputs: Tensor,
     state: State,
     weights: tuple,
-    packing: list[Tensor],
+    packing: Sequence[Tensor],
     reverse: bool,
 ) -> tuple[Tensor, State]:
-    # the input's part of all gates is one matrix product over all steps
-    gates = ops.linear(inputs, weights[0], weights[2])
     reverse = reverse and not packing  # of packed sequences the columns are reversed
-    w_hh, b_hh = weights[1], weights[3]
-    if gates.dtype is not w_hh.dtype:  # autocast looks at each operation
-        outputs, *last = all_steps(cell, gates, state, weights, reverse, packing)
-    elif _fits(gates, state, weights):
-        needs = [x.requires_grad for x in (gates, w_hh, *state, b_hh) if x is not None]
-        keep = modes.grad and any(needs)
-        given = (gates, w_hh, list(state), b_hh, packing)
+    if _fits(inputs, state, weights):
+        w_ih, w_hh, b_ih, b_hh = weights
+        keep = False
+        if modes.grad:
+            operands = (inputs, *state, *weights)
+            keep = any([x.requires_grad for x in operands if x is not None])
+        given = (inputs, w_ih, w_hh, state, b_ih, b_hh, packing)
         _, outputs, *last = recurrence(*given, cell, reverse, keep)
-    else:
-        outputs, *last = unrolled(cell, gates, state, weights, reverse, packing)
+        return outputs, tuple(last)
+    # the input's part of all gates is one matrix product over all steps
+    gates = linear(inputs, weights[0], weights[2])
+    if not state:
+        state = tuple(zero_state(gates, cell, packing, *[w.size(0) for w in weights[4:]]))
+    steps = all_steps if gates.dtype is not weights[1].dtype else unrolled
+    outputs, *last = steps(cell, gates, state, weights, reverse, packing)
     return outputs, tuple(last)
 
 
-def _fits(gates: Tensor, state: State, weights: tuple) -> bool:
+_DTYPES = (dtypes.float32, dtypes.float64)
+
+
+def _fits(inputs: Tensor, state: State, weights: tuple) -> bool:
     """Whether all steps can be one primitive: no projection, one dtype of 32 or 64 bits."""
-    own = gates.dtype
-    if len(weights) > 4 or not gates.size(0) or own not in (dtypes.float32, dtypes.float64):
+    own = inputs.dtype
+    if len(weights) > 4 or not inputs.shape[0] or own not in _DTYPES:
         return False
-    return all(x is None or x.dtype is own for x in (*state, *weights))
+    if not linear.exchangeable:  # autocast is on, which looks at each operation
+        return False
+    others = [x for x in (*state, *weights) if x is not None and x.dtype is not own]
+    return not others
 
 
 SEQUENCES: dict[str, Callable[..., tuple[Tensor, State]]] = {

@@ -46,7 +46,11 @@ def _permute(input, dims: tuple):
 
 def permute(input, dims):
     """The dimensions in another order (a view)."""
-    ndim = len(_shape(input))
+    return _permute(input, _order(tuple(dims), len(_shape(input))))
+
+
+@lru_cache(1000)
+def _order(dims, ndim):
     if len(dims) != ndim:
         raise RuntimeError(
             "permute(sparse_coo): number of dimensions in the tensor input does not match the "
@@ -56,7 +60,7 @@ def permute(input, dims):
     axes = tuple([kit.axis_of(d, ndim) for d in dims])
     if len(set(axes)) != ndim:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    return _permute(input, axes)
+    return axes
 
 
 def _transposition(name, doc):
@@ -80,12 +84,16 @@ _t = _transposition("T", "")
 
 def transpose(input, dim0, dim1):
     """Two dimensions exchanged (a view)."""
-    ndim = len(_shape(input))
+    return _transpose(input, _exchanged(len(input._value.spec.shape), dim0, dim1))
+
+
+@lru_cache(1000)
+def _exchanged(ndim, dim0, dim1):
     a, b = kit.axis_of(dim0, ndim), kit.axis_of(dim1, ndim)
     axes = list(range(ndim))
     if ndim:
         axes[a], axes[b] = axes[b], axes[a]
-    return _transpose(input, tuple(axes))
+    return tuple(axes)
 
 
 swapaxes = swapdims = transpose
@@ -130,6 +138,7 @@ moveaxis = movedim
 # Shapes -----------------------------------------------------------------------------------------
 
 
+@lru_cache(10_000)
 def view_strides(shape, strides, new):
     """Strides of a reshape without copying, or None if there are none.
 
@@ -167,6 +176,7 @@ def _runs(shape, strides):
     return runs
 
 
+@lru_cache(10_000)
 def has_plain_strides(shape, strides) -> bool:
     """Whether the strides are those of a row-major tensor; size-1 dimensions do not matter."""
     plain = contiguous_strides(shape)

@@ -61,24 +61,27 @@ def _outlier(array, low, high):
     return None
 
 
-_FEW = 32  # so few elements are compared faster by Python than by NumPy
+_UNSIGNED = np.dtype(np.uint64)
 
 
 def clearly_in_range(index, high: int) -> bool:
-    """Whether 0 <= i < high is known to hold, by one quick pass over a plain computed index."""
+    """Whether 0 <= i < high is known to hold, by one quick pass over a plain computed index.
+
+    Of a view all of the memory is looked at.
+    """
     value = index._value
-    buffer, own = value.buffer, value.spec
-    if (
-        index._alias is not None
-        or buffer.__class__ is not np.ndarray
-        or own.dtype is not dtypes.int64
-    ):
+    if value.spec.dtype is not dtypes.int64:
         return False
-    if own.numel <= _FEW:
-        numbers = buffer.tolist() if own.ndim == 1 else buffer.ravel().tolist()
-        return not numbers or (min(numbers) >= 0 and max(numbers) < high)
-    # Seen as unsigned numbers, negative ones are large.
-    return bool(buffer.view(np.uint64).max() < high)
+    alias = index._alias
+    if alias is not None:
+        value = alias.storage.value
+        if value is None or value.spec.dtype is not dtypes.int64:
+            return False
+    buffer = value.buffer
+    if buffer.__class__ is not np.ndarray:
+        return False
+    # Seen as unsigned numbers, negative ones are the largest; argmax() is quicker than max().
+    return not buffer.size or 0 <= buffer.item(buffer.view(_UNSIGNED).argmax()) < high
 
 
 def out_of_range(index, low: int, high: int, besides: int | None = None):

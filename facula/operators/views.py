@@ -134,7 +134,9 @@ def attach(out, source, operator, args, index=None, known=None):
         alias = source._own_alias()
     layout = None if known is None else known.get((alias.strides, alias.offset, index))
     if layout is None:
-        statics = tuple([tuple(a) if a.__class__ is list else a for a in args[1:]])
+        statics = args[1:]
+        if args.__class__ is list or list in map(type, statics):
+            statics = tuple([tuple(a) if a.__class__ is list else a for a in statics])
         layout = _layout(operator, source._value.spec, alias, statics, index)
         if layout is None:
             return out

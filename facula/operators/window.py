@@ -6,6 +6,8 @@ Where a slice starts is an input of the program, its size is part of it: a loop 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from facula.graph.primitives import movement as m
 from facula.operators import kit
 from facula.operators.operator import Numbers, operator
@@ -40,8 +42,14 @@ def slice_arguments(shape, start, stop, step):
 
 
 def _layout(shape, strides, offset, start, axes, sizes, step, places, kind):
-    offset += sum([strides[axis] * first for axis, first in zip(axes, start, strict=True)])
-    return tuple([_stride(shape, strides, step, p) for p in places]), offset
+    for axis, first in zip(axes, start):
+        offset += strides[axis] * first
+    return _strides(shape, strides, step, places), offset
+
+
+@lru_cache(10_000)
+def _strides(shape, strides, step, places):
+    return tuple([_stride(shape, strides, step, p) for p in places])
 
 
 def _stride(shape, strides, step, place):

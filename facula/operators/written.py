@@ -13,7 +13,7 @@ from functools import lru_cache
 from inspect import Parameter
 from threading import get_ident
 from types import FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from facula.autograd.handle import classes
 from facula.autograd.modes import anomaly_seen, detours, modes
@@ -22,15 +22,17 @@ from facula.base.flags import flags
 from facula.graph.spec import WEAK_FLOAT
 from facula.operators.arguments import (
     INTEGRAL,
+    SEQUENCE,
     STATIC,
     TENSOR,
     kind_of,
     plain_classes,
     static_classes,
+    tensor_classes,
 )
 from facula.operators.pullback import current_stack
 from facula.operators.views import attach
-from facula.runtime.recorder import recorder
+from facula.runtime.recorder import recorder, scalar
 from facula.runtime.value import Value
 
 missing = object()  # stands for an argument that was not given
@@ -50,7 +52,7 @@ _TENSOR = """
             {a}._sync()"""
 _NEEDS = """
     if {a}._node is not None:
-        _needs |= {bit}"""
+        _needs |= 1 << ({count})"""
 _VALUE = """
     _v{i} = {a}._value"""
 _FLOAT = """
@@ -59,8 +61,32 @@ _FLOAT = """
         _v{i}.spec, _v{i}.buffer = WEAK_FLOAT, {a}
         _v{i}.epoch = _v{i}.position = -1
     else:"""
+_TENSORS = """
+    if {a}.__class__ is not list and {a}.__class__ is not tuple:
+        {again}
+    _s{i} = []
+    for _x in {a}:
+        try:
+            _alias = _x._alias
+        except AttributeError:
+            {again}
+        if _alias is not None:
+            _storage = _alias.storage
+            if _storage.array is not None or _alias.seen != _storage.version:
+                _x._sync()
+        if _x._node is not None:
+            _needs |= 1 << ({count} + len(_s{i}))
+        _s{i}.append(_x._value)"""
+_NUMBERS = """
+    if {a}.__class__ is not tuple:
+        {again}
+    _s{i} = []
+    for _x in {a}:
+        if _x.__class__ is not int:
+            {again}
+        _s{i}.append(scalar(_x))"""
 _TUPLE = """
-        if {a}.__class__ is not tuple or ({a} and {a}[0].__class__ is not int):
+        if {a}.__class__ is not tuple or ({a} and {a}[0].__class__ not in (int, float)):
             {again}"""
 _STATIC = """
         if {a}.__class__ not in static_classes:
@@ -121,10 +147,10 @@ def call(self, {parameters}, *_more, out=missing):
         _node.call = _call
         _node.edges = ({edges})
         if _call.only is not None:
-            _node.saved = (({values}, {results})[_call.only],)
+            _node.saved = (({values}{results})[_call.only],)
         else:
             _pick = _call.pick
-            _node.saved = () if _pick is None else _pick(({values}, {results}))
+            _node.saved = () if _pick is None else _pick(({values}{results}))
         _node.hooks = _node.extra = None
         _node.sequence = next(sequence)
         if anomaly_seen and modes.anomaly:
@@ -139,21 +165,65 @@ def call(self, {parameters}, *_more, out=missing):
 # Results that users do not get: what the derivative needs of the computation.
 _REST = """
         _rest = recorder.add_rest(_entry)"""
+
+
+class _Operand(NamedTuple):
+    """What stands in the texts for an operand of one kind; ``{i}`` is its number.
+
+    ``look`` makes its value (or the list of its values), the others are parts of displays.
+    """
+
+    look: str
+    key: str  # what the general way has for it in its key
+    value: str
+    admit: str
+    position: str
+    edge: str
+    tensor: str
+
+
 _ADMIT = """
         if _v{i}.epoch != _epoch:
             recorder.admit(_v{i})"""
+_ADMIT_ALL = """
+        for _x in _s{i}:
+            if _x.epoch != _epoch:
+                recorder.admit(_x)"""
 _POSITION = """
         _key.append(_v{i}.position)"""
-_EDGE = "({a}._node, {a}._nr), "
-_EDGE_OR_NONE = "None if {a}.__class__ is float else ({a}._node, {a}._nr), "
-_TENSORS = {"tensor": "{a}, ", "operand": "None if {a}.__class__ is float else {a}, "}
+_POSITIONS = """
+        for _x in _s{i}:
+            _key.append(_x.position)"""
+_LENGTH_AND_SPECS = "len(_s{i}), *[_x.spec for _x in _s{i}], "
+_OPERANDS = {
+    "tensor": _Operand(
+        look=_TENSOR + "{needs}" + _VALUE, key="_v{i}.spec, ", value="_v{i}, ", admit=_ADMIT,
+        position=_POSITION, edge="({a}._node, {a}._nr), ", tensor="{a}, ",
+    ),
+    "operand": _Operand(
+        look=_FLOAT + _TENSOR.replace("\n", "\n    ") + "{deeper}" + _VALUE.replace("\n", "\n    "),
+        key="_v{i}.spec, ",
+        value="_v{i}, ", admit=_ADMIT, position=_POSITION,
+        edge="None if {a}.__class__ is float else ({a}._node, {a}._nr), ",
+        tensor="None if {a}.__class__ is float else {a}, ",
+    ),
+    "tensors": _Operand(
+        look=_TENSORS, key=_LENGTH_AND_SPECS, value="*_s{i}, ", admit=_ADMIT_ALL,
+        position=_POSITIONS, edge="*[(_x._node, _x._nr) for _x in {a}], ", tensor="*{a}, ",
+    ),
+    "numbers": _Operand(
+        look=_NUMBERS, key=_LENGTH_AND_SPECS, value="*_s{i}, ", admit=_ADMIT_ALL,
+        position=_POSITIONS, edge="*[None] * len(_s{i}), ", tensor="*[None] * len(_s{i}), ",
+    ),
+}  # fmt: skip
+_SETTING = {"tuple": _TUPLE, "static": _STATIC, "plain": _PLAIN}
 
 _space: dict[str, Any] = {
     "WEAK_FLOAT": WEAK_FLOAT, "Value": Value, "anomaly_seen": anomaly_seen, "attach": attach,
     "classes": classes, "current_stack": current_stack, "detours": detours, "flags": flags,
     "get_ident": get_ident, "missing": missing, "modes": modes, "new": object.__new__,
-    "plain_classes": plain_classes, "recorder": recorder, "sequence": sequence,
-    "static_classes": static_classes,
+    "plain_classes": plain_classes, "recorder": recorder, "scalar": scalar,
+    "sequence": sequence, "static_classes": static_classes,
 }  # fmt: skip
 
 
@@ -164,23 +234,28 @@ def _kind(argument, role) -> str | None:
         return "operand" if role else "tensor"
     if argument.__class__ is float:
         return "operand"
-    if argument.__class__ is tuple and not role:
-        return "tuple" if not argument or argument[0].__class__ is int else None
+    if kind == SEQUENCE:
+        return _kind_of_sequence(argument, role)
     if kind == STATIC:
         return "static" if role else "plain"
     return "plain" if kind == INTEGRAL and not role else None
 
 
-def _tensor_text(a, i, again, shared, differentiable) -> str:
-    text = _TENSOR + _NEEDS * differentiable + _VALUE
-    return text.format(a=a, i=i, bit=1 << i, again=again, shared=shared)
+def _kind_of_sequence(items, role) -> str | None:
+    exact = items.__class__ is tuple
+    if role:
+        return "numbers" if exact and all(x.__class__ is int for x in items) else None
+    if exact and (not items or items[0].__class__ in (int, float)):
+        return "tuple"
+    exact = exact or items.__class__ is list
+    return "tensors" if exact and items and {*map(type, items)} <= tensor_classes else None
 
 
 def _settings_text(names, kinds, checks, again) -> str:
     """Settings are compared with those of the last call, by identity: mostly they are the same."""
     if not checks:
         return ""
-    operand = [kind in ("tensor", "operand") for kind in kinds]
+    operand = [kind in _OPERANDS for kind in kinds]
     differs = [f"{a} is not _known[{i + 1}]" for i, a in enumerate(names) if not operand[i]]
     settings = "".join(["missing, " if o else f"{a}, " for a, o in zip(names, operand)])
     return _SETTINGS.format(
@@ -193,34 +268,34 @@ def _code(kinds: tuple[str, ...], view: bool, differentiable: bool, only_first: 
     """The code of a call with arguments of these kinds."""
     names = [f"a{n}" for n in range(len(kinds))]
     again = _AGAIN.format(all="".join([f"{a}, " for a in names]))
-    arguments, checks, key, edges, count = "", "", "", "", 0
-    for a, kind in zip(names, kinds):
-        shared = again if view and a == "a0" else f"{a}._sync()"
-        if kind in ("tensor", "operand"):
-            text = _tensor_text(a, count, again, shared, differentiable)
-            if kind == "operand":
-                text = _FLOAT.format(a=a, i=count) + text.replace("\n", "\n    ")
-            key += f"_v{count}.spec, "
-            edges += (_EDGE_OR_NONE if kind == "operand" else _EDGE).format(a=a)
-            count += 1
-            arguments += text
-        else:
-            text = {"tuple": _TUPLE, "static": _STATIC, "plain": _PLAIN}[kind]
-            checks += text.format(a=a, again=again)
+    checks, key, count = "", "", "0"
+    parts = _Operand("", "", "", "", "", "", "")
+    for i, (a, kind) in enumerate(zip(names, kinds)):
+        if kind not in _OPERANDS:
+            checks += _SETTING[kind].format(a=a, again=again)
             key += f"{a}, "
-    values = ", ".join([f"_v{i}" for i in range(count)])
-    tensors = "".join([_TENSORS.get(kind, "").format(a=a) for a, kind in zip(names, kinds)])
-    several = f"(_call, [{values}], ({tensors})"
+            continue
+        shared = again if view and a == "a0" else f"{a}._sync()"
+        needs = _NEEDS.format(a=a, count=count) if differentiable else ""
+        own = _Operand(*[
+            text.format(
+                a=a, i=i, count=count, needs=needs, deeper=needs.replace("\n", "\n    "),
+                again=again, shared=shared,
+            )
+            for text in _OPERANDS[kind]
+        ])  # fmt: skip
+        parts = _Operand(*[before + text for before, text in zip(parts, own)])
+        key += own.key
+        count += f" + len(_s{i})" if own.value[0] == "*" else " + 1"
+    several = f"(_call, [{parts.value}], ({parts.tensor})"
     several += f", ({''.join([f'{a}, ' for a in names])}))" if view else ")"
     whole = _WHOLE.format(
-        parameters=", ".join(names), again=again, arguments=arguments, key=key,
-        specs="".join([f"_v{i}.spec, " for i in range(count)]),
+        parameters=", ".join(names), again=again, arguments=parts.look, key=key, specs=parts.key,
         settings=_settings_text(names, kinds, checks, again),
         several=f"return self.several{'_views' * view}{several}",
         elsewhere="_value, *_rest" if only_first else "(_value,)", rest=_REST * only_first,
-        results="_value, *_rest" if only_first else "_value", values=values,
-        admit="".join([_ADMIT.format(i=i) for i in range(count)]),
-        positions="".join([_POSITION.format(i=i) for i in range(count)]), edges=edges,
+        results="_value, *_rest" if only_first else "_value", values=parts.value,
+        admit=parts.admit, positions=parts.position, edges=parts.edge,
         result="attach(_tensor, a0, self, ({}), None, _call.layouts)".format("".join(
             [f"{a}, " for a in names])) if view else "_tensor",
     )  # fmt: skip
@@ -232,7 +307,7 @@ def _code(kinds: tuple[str, ...], view: bool, differentiable: bool, only_first: 
 def written(operator, args):
     """The function that calls ``operator`` with arguments like these; None if there is none."""
     kinds = tuple([_kind(a, role) for a, role in zip(args, operator.roles, strict=True)])
-    if None in kinds or not {"tensor", "operand"} & {*kinds} or len(kinds) > _LONGEST:
+    if None in kinds or not {*_OPERANDS} & {*kinds} or len(kinds) > _LONGEST:
         return None
     if operator.view is not None and kinds[0] != "tensor":
         return None

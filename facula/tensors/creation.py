@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -33,16 +34,24 @@ def taking_out(function):
 
     @functools.wraps(function)
     def made(*args, out=None, **named):
+        if named.get("dtype").__class__ is type:
+            named["dtype"] = dtypes.meant(named["dtype"])
         if out is None:
             return function(*args, **named)
-        own, wanted = out._value.spec.dtype, named.get("dtype")
-        if wanted is not None and wanted is not own:
-            raise RuntimeError(
-                f"dtype {wanted.legacy} does not match dtype of out parameter ({own.legacy})"
-            )
+        own = _of_out(out, named.get("dtype"))
         return fill_out(out, function(*args, **{**named, "dtype": own}))
 
     return made
+
+
+def _of_out(out, wanted):
+    """The dtype of ``out``, which ``dtype=`` may only repeat."""
+    own, wanted = out._value.spec.dtype, dtypes.meant(wanted)
+    if wanted is not None and wanted is not own:
+        raise RuntimeError(
+            f"dtype {wanted.legacy} does not match dtype of out parameter ({own.legacy})"
+        )
+    return own
 
 
 def set_requires_grad(tensor, wanted: bool) -> None:
@@ -90,11 +99,14 @@ def size_of(args: tuple, size: Any = None) -> tuple[int, ...]:
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(args)}")
         found.append(n)
+    if len(found) > 1 and math.prod(found) >> 60:
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={found}")
     return tuple(found)
 
 
 def _filled(value, size, dtype, device, requires_grad):
-    return finish(_full(size, value, dtype or dtypes.default_float()), device, requires_grad)
+    own = dtypes.meant(dtype) or dtypes.default_float()
+    return finish(_full(size, value, own), device, requires_grad)
 
 
 def zeros(
@@ -114,6 +126,8 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    if out is not None:
+        dtype = _of_out(out, dtype)
     made = _filled(0.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
     return made if out is None else fill_out(out, made)
 
@@ -129,6 +143,8 @@ def ones(
     **named,
 ):
     """A tensor of ones."""
+    if out is not None:
+        dtype = _of_out(out, dtype)
     made = _filled(1.0, size_of(size, named.pop("size", None)), dtype, device, requires_grad)
     return made if out is None else fill_out(out, made)
 
@@ -148,6 +164,13 @@ def full(size, fill_value, *, dtype=None, layout=None, device=None, requires_gra
     if isinstance(fill_value, TensorBase):
         dtype = dtype or fill_value._value.spec.dtype
         fill_value = fill_value.item()
+    if isinstance(fill_value, np.generic):
+        fill_value = fill_value.item()
+    if not isinstance(fill_value, (bool, int, float, complex)):
+        raise TypeError(
+            "full(): argument 'fill_value' (position 2) must be Number, not "
+            f"{type(fill_value).__name__}"
+        )
     own = dtype or dtypes.python_scalar_dtype(fill_value)
     check_number(fill_value, own)
     return finish(_full(size_of((size,)), fill_value, own), device, requires_grad)
@@ -158,7 +181,8 @@ def _like(value):
         input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None
     ):
         own = input._value.spec
-        return finish(_full(own.shape, value, dtype or own.dtype), device, requires_grad)
+        dtype = dtypes.meant(dtype) or own.dtype
+        return finish(_full(own.shape, value, dtype), device, requires_grad)
 
     return make
 
@@ -180,8 +204,9 @@ def full_like(
 ):
     """A tensor of the input's shape and dtype filled with one value."""
     own = input._value.spec
-    check_number(fill_value, dtype or own.dtype)
-    return finish(_full(own.shape, fill_value, dtype or own.dtype), device, requires_grad)
+    dtype = dtypes.meant(dtype) or own.dtype
+    check_number(fill_value, dtype)
+    return finish(_full(own.shape, fill_value, dtype), device, requires_grad)
 
 
 def empty_strided(
@@ -203,6 +228,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     tensor([[1, 2],
             [3, 4]])
     """
+    dtype = dtypes.meant(dtype)
     if isinstance(data, TensorBase):
         own = dtype or data._value.spec.dtype
         made = identity(data.detach()).to(own).detach()
@@ -223,8 +249,14 @@ def as_tensor(data, dtype=None, device=None):
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
-    """Like ``as_tensor``; ``copy=True`` always copies."""
+    """Like ``as_tensor``; ``copy=True`` always copies, ``copy=False`` never does."""
+    if copy is False and isinstance(obj, np.generic):
+        raise RuntimeError("can't alias NumPy scalars. Either remove copy=False or transform it.")
+    if copy is False and isinstance(obj, (list, tuple)):
+        raise ValueError("can't alias arbitrary sequence into a tensor.")
     made = as_tensor(obj, dtype, device)
+    if copy is False and isinstance(obj, TensorBase) and made is not obj:
+        raise ValueError("can't alias tensor with dtype " + repr(obj.dtype))
     if copy:
         made = made.detach().clone()
     return finish(made, None, requires_grad)
@@ -241,6 +273,14 @@ def _number(x):
     return x.item() if isinstance(x, (TensorBase, np.generic)) else x
 
 
+def _bounds(args, named):
+    """Start, end and step of a range."""
+    names = ("start", "end", "step")
+    given = {"end": args[0]} if len(args) == 1 else dict(zip(names, args, strict=False))
+    given.update({k: v for k, v in named.items() if k in names})
+    return [_number(given.get(n, d)) for n, d in zip(names, (0, None, 1), strict=True)]
+
+
 def arange(*args, out=None, dtype=None, layout=None, device=None, requires_grad=False, **named):
     """Numbers from start (0) up to, not including, end in steps.
 
@@ -248,20 +288,17 @@ def arange(*args, out=None, dtype=None, layout=None, device=None, requires_grad=
     >>> torch.arange(1, 7, 2)
     tensor([1, 3, 5])
     """
-    names = ("start", "end", "step")
-    if len(args) == 1:
-        given = {"end": args[0]}
-    else:
-        given = dict(zip(names, args, strict=False))
-    given.update({k: v for k, v in named.items() if k in names})
-    start, end, step = (_number(given.get(n, d)) for n, d in zip(names, (0, None, 1), strict=True))
+    if dtype is None and not named and len(args) == 1 and args[0].__class__ is int and args[0] >= 0:
+        made = finish(adopt(np.arange(args[0]), dtypes.int64), device, requires_grad)
+        return made if out is None else fill_out(out, made)
+    start, end, step = _bounds(args, named)
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if any(isinstance(x, float) and not math.isfinite(x) for x in (start, end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    own = dtype
+    own = dtypes.meant(dtype)
     if own is None:
         whole = all(isinstance(x, int) for x in (start, end, step))
         own = dtypes.int64 if whole else dtypes.default_float()
@@ -284,6 +321,12 @@ def _rounded(made):
 @taking_out
 def range(start=0, end=None, step=1, *, dtype=None, layout=None, device=None, requires_grad=False):
     """Numbers from start to end, both included (deprecated in PyTorch)."""
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior "
+        "is inconsistent with Python's range builtin. Instead, use torch.arange, which produces "
+        "values in [start, end).",
+        stacklevel=3,
+    )
     if end is None:
         start, end = 0, start
     count = math.floor((end - start) / step) + 1
@@ -297,13 +340,22 @@ def range(start=0, end=None, step=1, *, dtype=None, layout=None, device=None, re
 def linspace(start, end, steps, *, dtype=None, layout=None, device=None, requires_grad=False):
     """``steps`` equally spaced numbers from start to end, both included."""
     start, end = _number(start), _number(end)
-    own = dtype or (
-        dtypes.complex64
-        if isinstance(start, complex) or isinstance(end, complex)
-        else dtypes.default_float()
-    )
+    own = _of_ends("linspace", start, end, dtype)
     values = _linspace(start, end, steps, own)
     return finish(_rounded(adopt(values, own)), device, requires_grad)
+
+
+def _of_ends(name, start, end, own):
+    """The dtype of numbers between two ends: complex, if an end is."""
+    inferred = dtypes.default_float()
+    if isinstance(start, complex) or isinstance(end, complex):
+        inferred = inferred.to_complex()
+    if own is not None and own.category < inferred.category and inferred.is_complex:
+        raise RuntimeError(
+            f"torch.{name}(): inferred dtype {inferred.legacy} can't be safely cast to passed "
+            f"dtype {own.legacy}"
+        )
+    return own or inferred
 
 
 def _linspace(start, end, steps, own):
@@ -334,7 +386,8 @@ def logspace(
     start, end, steps, base=10.0, *, dtype=None, layout=None, device=None, requires_grad=False
 ):
     """``steps`` numbers from base**start to base**end, equally spaced in the exponent."""
-    own = dtype or dtypes.default_float()
+    start, end = _number(start), _number(end)
+    own = _of_ends("logspace", start, end, dtype)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     values = np.power(float(base), np.linspace(_number(start), _number(end), steps)).astype(
@@ -357,9 +410,9 @@ def eye(n, m=None, *, dtype=None, layout=None, device=None, requires_grad=False)
 
 def tril_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """Row and column numbers of a lower triangle, as a 2 x N tensor."""
-    return adopt(np.asarray(np.tril_indices(row, offset, col)), dtype or dtypes.int64)
+    return adopt(np.asarray(np.tril_indices(row, offset, col)), dtypes.meant(dtype) or dtypes.int64)
 
 
 def triu_indices(row, col, offset=0, *, dtype=None, device=None, layout=None):
     """Row and column numbers of an upper triangle, as a 2 x N tensor."""
-    return adopt(np.asarray(np.triu_indices(row, offset, col)), dtype or dtypes.int64)
+    return adopt(np.asarray(np.triu_indices(row, offset, col)), dtypes.meant(dtype) or dtypes.int64)

@@ -157,7 +157,7 @@ class RNNBase(Module):
 
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise unless the input has the right axes, size and dtype."""
-        dtype = self._flat_weights[0].dtype
+        dtype = self._weight(self._all_weights[0][0]).dtype
         if input.dtype != dtype:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({dtype}). Convert "
@@ -166,7 +166,7 @@ class RNNBase(Module):
         axes = 2 if batch_sizes is not None else 3
         if input.dim() != axes:
             raise RuntimeError(f"input must have {axes} dimensions, got {input.dim()}")
-        if self.input_size != input.size(-1):
+        if self.input_size != input.shape[-1]:
             raise RuntimeError(
                 "input.size(-1) must be equal to input_size. Expected "
                 f"{self.input_size}, got {input.size(-1)}"
@@ -215,22 +215,28 @@ class RNNBase(Module):
     def forward(self, input: Any, hx: Any = None) -> Any:
         if isinstance(input, PackedSequence):
             return self._forward_packed(input, hx)
-        if input.dim() not in (2, 3):
+        axes = input.dim()
+        if axes not in (2, 3):
             raise ValueError(
-                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead"
+                f"{type(self).__name__}: Expected input to be 2D or 3D, got {axes}D instead"
             )
-        batched = input.dim() == 3
-        batch_axis = 0 if self.batch_first else 1
+        batched = axes == 3
+        batch_first = self.batch_first
+        batch_axis = 0 if batch_first else 1
         if hx is not None:
             hx = self._check_state_axes(hx, batched)
         if not batched:
             input = input.unsqueeze(batch_axis)
-        if hx is None:
-            hx = self._zero_state(input, input.size(batch_axis))
-        self.check_forward_args(input, hx, None)
-        steps = input.transpose(0, 1) if self.batch_first else input
-        output, state = self._layers(steps, hx if isinstance(hx, tuple) else (hx,), None)
-        if self.batch_first:
+        if hx is None and type(self) in _WITH_KNOWN_CHECKS:
+            self.check_input(input, None)
+        else:
+            if hx is None:
+                hx = self._zero_state(input, input.shape[batch_axis])
+            self.check_forward_args(input, hx, None)
+            hx = hx if isinstance(hx, tuple) else (hx,)
+        steps = input.transpose(0, 1) if batch_first else input
+        output, state = self._layers(steps, hx, None)
+        if batch_first:
             output = output.transpose(0, 1)
         if not batched:
             output = output.squeeze(batch_axis)
@@ -269,17 +275,22 @@ class RNNBase(Module):
     def _outer_state(self, state: tuple) -> Any:
         return state[0] if len(state) == 1 else state
 
-    def _layers(self, steps: Tensor, hx: tuple, sizes: list[int] | None) -> tuple[Tensor, tuple]:
-        """Run all layers and directions; ``hx`` stacks their states on the first axis."""
+    def _layers(
+        self, steps: Tensor, hx: tuple | None, sizes: list[int] | None
+    ) -> tuple[Tensor, tuple]:
+        """Run all layers and directions; ``hx`` stacks their states on the first axis.
+
+        Without ``hx`` all of them start from zeros.
+        """
         run = SEQUENCES[self.mode]
         directions = 2 if self.bidirectional else 1
         finals = []
-        packings = [packing(sizes, d == 1) if sizes else [] for d in range(directions)]
+        packings = [packing(sizes, d == 1) if sizes else () for d in range(directions)]
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(directions):
                 place = layer * directions + direction
-                state = tuple(h[place] for h in hx)
+                state = () if hx is None else tuple([h[place] for h in hx])
                 output, state = run(
                     steps, state, self._cell(place), packings[direction], direction == 1
                 )
@@ -288,13 +299,19 @@ class RNNBase(Module):
             steps = outputs[0] if directions == 1 else ops.cat(outputs, -1)
             if self.dropout and self.training and layer < self.num_layers - 1:
                 steps = F.dropout(steps, self.dropout, True)
-        return steps, tuple(ops.stack(list(parts), 0) for parts in zip(*finals))
+        return steps, tuple([ops.stack(parts, 0) for parts in zip(*finals)])
 
     def _cell(self, place: int) -> tuple:
-        weights = [getattr(self, name) for name in self._all_weights[place]]
+        weights: list[Any] = [self._weight(name) for name in self._all_weights[place]]
         if not self.bias:
             weights[2:2] = [None, None]
         return tuple(weights)
+
+    def _weight(self, name: str) -> Any:
+        try:
+            return self._parameters[name]
+        except KeyError:  # parametrized
+            return getattr(self, name)
 
 
 def _bad_dropout() -> None:
@@ -382,6 +399,8 @@ class LSTM(RNNBase):
             )
         return (h, c) if batched else (h.unsqueeze(1), c.unsqueeze(1))
 
+
+_WITH_KNOWN_CHECKS = (RNN, GRU, LSTM)  # of a state that they make themselves: it needs none
 
 # pickles name classes by the module where PyTorch has them
 for _class in (

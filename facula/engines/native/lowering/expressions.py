@@ -13,7 +13,8 @@ from math import frexp, isfinite
 import numpy as np
 
 from facula.base import dtypes
-from facula.engines.native.lowering.forms import ZERO, Form, Index, Space, combine, scale
+from facula.engines.native.lowering.forms import ZERO, Form, Index, Space, combine, scale, start
+from facula.engines.native.structured.moves import fits
 from facula.graph.node import INPUT, Node
 
 HEAVY = frozenset("exp log tanh erf sin cos tan power log1p expm1 erfc lgamma atan2".split())
@@ -49,6 +50,18 @@ def moved(node: Node, index: Index) -> Index:
                 for axis, (part, size) in enumerate(zip(parts, shape, strict=True))
             ]
     return Index(index.space, shape, tuple(found))
+
+
+def moves_freely(node: Node) -> bool:
+    """Whether the node is a slice that starts where Python's numbers say.
+
+    It is read where it lies, as slices that are known are, in a buffer that somebody fills.
+    """
+    if node.primitive.name != "window":
+        return False
+    x, *starts = node.inputs
+    numbers = all(n.primitive is INPUT and n.spec.weak for n in starts)
+    return numbers and fits(x.spec, node.params, [n.spec for n in starts])
 
 
 def scalar_constant(node: Node):
@@ -120,6 +133,8 @@ class Builder:
             return self.emit("load", dtype.name, self.slot(node), index.linear)
         if name in MOVEMENT:
             return self.value(node.inputs[0], moved(node, index))
+        if name == "window":
+            return self._window(node, index)
         if name == "iota":
             return self.emit("index", dtype.name, index.linear)
         operands = tuple(
@@ -133,6 +148,26 @@ class Builder:
             "op", dtype.name, name, tuple(sorted(_static(node).items())), operands,
             tuple([n.spec.dtype.name for n in node.inputs]),
         )  # fmt: skip
+
+    def _window(self, node: Node, index: Index) -> int:
+        """What a slice shows: an element of the buffer under it, mostly."""
+        base, params = node.inputs[0], node.params
+        shape = base.spec.shape
+        found = [scale(part, step) for part, step in zip(index.parts, params["steps"], strict=True)]
+        for axis, number in zip(params["axes"], node.inputs[1:], strict=True):
+            reach = (params["sizes"][axis] - 1) * params["steps"][axis] + 1
+            first = start(self.slot(number), max(0, shape[axis] - max(reach, 0)))
+            found[axis] = combine([(found[axis], 1), (first, 1)])
+        place = Index(self.space, shape, tuple(found))
+        if base.primitive.name != "reshape":
+            return self.value(base, place)
+        # A position that is known only when the program runs is not divided into others.
+        while not self.is_buffer(base) and base not in self.registers:
+            assert base.primitive.name == "reshape", "a slice of a reshaped array needs a buffer"
+            base = base.inputs[0]
+        if base in self.registers:
+            raise Misaligned(base)
+        return self.emit("load", node.spec.dtype.name, self.slot(base), place.linear)
 
 
 def _exact_inverse(divisor: tuple) -> tuple | None:

@@ -3,6 +3,8 @@
 A form is ``const + sum(coefficient * symbol)``. Symbols are numbers of loop dimensions, or atoms:
 ``("div", form, k)`` and ``("mod", form, k)``, quotients that could not be simplified. Dividing is
 what a reshape does to an index; nearly always a loop can be split so that the division goes away.
+A third kind, ``("start", ZERO, (slot, last))``, is a number that is known when the program runs:
+the one in that buffer, moved into 0 .. last.
 """
 
 from __future__ import annotations
@@ -81,6 +83,29 @@ def add(a: Form, b: Form) -> Form:
     return combine([(a, 1), (b, 1)])
 
 
+def start(slot: int, last: int) -> Form:
+    """A number that is known when the program runs."""
+    return Form(0, ((("start", ZERO, (slot, last)), 1),))
+
+
+def starts(form: Form) -> list[tuple[int, int]]:
+    """The (slot, last) of such numbers in a form."""
+    return [s[2] for s, _ in form.terms if not isinstance(s, int) and s[0] == "start"]
+
+
+def with_slots(form: Form, slots: Mapping[int, int]) -> Form:
+    """The form with other numbers for the buffers of its starts."""
+    if not starts(form):
+        return form
+    terms = []
+    for s, c in form.terms:
+        if not isinstance(s, int) and s[0] == "start":
+            slot, last = s[2]
+            s = (s[0], s[1], (slots[slot], last))
+        terms.append((s, c))
+    return Form(form.const, tuple(terms))
+
+
 def scale(a: Form, factor: int, const: int = 0) -> Form:
     return combine([(a, factor)], const)
 
@@ -113,6 +138,8 @@ class Space:
         kind, form, k = atom
         if kind == "mod":
             return 0, k - 1
+        if kind == "start":
+            return 0, k[1]
         low, high = self.bounds(form)
         return low // k, high // k
 

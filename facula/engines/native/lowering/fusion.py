@@ -11,7 +11,12 @@ from collections.abc import Sequence
 
 from facula.engines.native.lowering import whole
 from facula.engines.native.lowering.cuts import Cuts
-from facula.engines.native.lowering.expressions import HEAVY, MOVEMENT, scalar_constant
+from facula.engines.native.lowering.expressions import (
+    HEAVY,
+    MOVEMENT,
+    moves_freely,
+    scalar_constant,
+)
 from facula.engines.native.lowering.groups import Group, Refused, view_of
 from facula.graph.node import INPUT, Node
 
@@ -66,6 +71,8 @@ class Fusion:
         for node in self.nodes:
             kind = node.primitive.kind
             if self._inline_kind(node):
+                if node.primitive.name == "window":
+                    wanted.add(self._under(node))
                 continue
             wanted.add(node)
             if kind == "contraction":
@@ -86,6 +93,14 @@ class Fusion:
         while node.primitive.name == "reshape" and node not in self.outside:
             node = node.inputs[0]
         return node
+
+    def _under(self, window: Node) -> Node:
+        """The buffer that a slice, perhaps of other movements, is read from."""
+        node = window.inputs[0]
+        moves = node.primitive.name in MOVEMENT and node.primitive.name != "reshape"
+        if node not in self.outside and (moves or moves_freely(node)):
+            return self._under(node)
+        return self.plain_base(node)
 
     def _base(self, node: Node) -> Node:
         """The node whose elements a chain of movements shows."""
@@ -110,7 +125,7 @@ class Fusion:
     def _inline_kind(node: Node) -> bool:
         kind, name = node.primitive.kind, node.primitive.name
         if kind == "movement":
-            return name in MOVEMENT
+            return name in MOVEMENT or moves_freely(node)
         if name == "constant":
             return scalar_constant(node) is not None
         return kind in ("elementwise", "create")

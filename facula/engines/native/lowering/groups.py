@@ -13,7 +13,9 @@ from facula.engines.native.lowering.forms import (
     SplitNeeded,
     combine,
     of_dims,
+    starts,
     symbol,
+    with_slots,
 )
 from facula.engines.native.lowering.loops import LoopProgram, Store, live, renumbered, simplified
 from facula.engines.native.views import View
@@ -200,6 +202,10 @@ class Group:
             if instruction[0] in ("load", "number"):
                 slot = slots.setdefault(instruction[2], len(slots))
                 instruction = (*instruction[:2], slot, *instruction[3:])
+            if instruction[0] == "load":
+                for number, _ in starts(instruction[3]):
+                    slots.setdefault(number, len(slots))
+                instruction = (*instruction[:3], with_slots(instruction[3], slots))
             instructions.append(renumbered(instruction, names))
         loaded = [by_slot[s] for s in slots]
         stores = []

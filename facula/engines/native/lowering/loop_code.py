@@ -16,7 +16,7 @@ from facula.engines.native.ir import Value
 from facula.engines.native.lowering import short_rows
 from facula.engines.native.lowering.division import Division
 from facula.engines.native.lowering.expressions import parse_constant
-from facula.engines.native.lowering.forms import Form
+from facula.engines.native.lowering.forms import Form, starts
 from facula.engines.native.lowering.loops import LoopProgram, Store, live, operands
 from facula.engines.native.lowering.reductions import Accumulator, part
 
@@ -62,6 +62,8 @@ class Evaluator:
         self.dims: list[frozenset[int]] = [frozenset()] * len(instructions)
         for i, instruction in enumerate(instructions):
             self.dims[i] = self._dims_of(instruction)
+        self.starts = {key: self._start(*key) for i in instructions if i[0] == "load"
+                       for key in starts(i[3])}  # fmt: skip
 
     def _dims_of(self, instruction) -> frozenset[int]:
         if instruction[0] == "anchor":
@@ -72,6 +74,11 @@ class Evaluator:
         for i in operands(instruction):
             found |= self.dims[i]
         return found
+
+    def _start(self, slot: int, last: int) -> Value:
+        found = self.f.load("i64", self.pointers[slot])
+        found = self.f.intrinsic("smin", found, ir.constant("i64", last))
+        return self.f.intrinsic("smax", found, ir.constant("i64", 0))
 
     def is_vector(self, instruction: int) -> bool:
         return self.lane in self.dims[instruction]
@@ -159,6 +166,8 @@ class Evaluator:
                 return self.f.op("add nsw", base, self.f.lane_numbers(lanes))
             return counter
         kind, inside, k = s
+        if kind == "start":
+            return self.starts[k]
         value = self.form(inside, lanes)
         if isinstance(value, int):
             return value // k if kind == "div" else value % k

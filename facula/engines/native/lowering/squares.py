@@ -13,7 +13,8 @@ from facula.base import dtypes
 from facula.engines.native import ir, scalars
 from facula.engines.native.contraction.finish import transposed
 from facula.engines.native.ir import Value
-from facula.engines.native.lowering.division import BLOCK, lanes_of
+from facula.engines.native.lowering.division import BLOCK, Division, lanes_of
+from facula.engines.native.lowering.forms import Form
 from facula.engines.native.lowering.loop_code import Scope, Writer
 from facula.engines.native.lowering.loops import LoopProgram
 from facula.engines.native.scalars.types import loaded
@@ -21,7 +22,7 @@ from facula.engines.native.scalars.types import loaded
 ALONG = 512  # elements of the lane dimension that one unit of work covers at most
 
 
-class Squares:
+class Squares(Division):
     """How the loops are shared out: a unit is as many rows along ``across`` as there are lanes.
 
     ``turned`` are the instructions that are read as squares; ``inner_lane``, ``short`` and the
@@ -30,7 +31,8 @@ class Squares:
 
     def __init__(self, program: LoopProgram, lane: int, across: int, turned: list[int]):
         sizes = program.sizes
-        self.lanes, self.lane, self.across, self.turned = lanes_of(program), lane, across, turned
+        self.lanes, self.lane, self.along = lanes_of(program), lane, lane
+        self.across, self.turned = across, turned
         self.others = [d for d in range(len(sizes)) if d not in (lane, across)]
         self.high = -(-sizes[across] // self.lanes)
         self.wide = -(-sizes[lane] // ALONG)
@@ -46,7 +48,7 @@ def find(program: LoopProgram) -> Squares | None:
     if program.outer != len(sizes) or len(sizes) < 2 or lanes < 4 or sizes[lane] < lanes // 2:
         return None
     instructions = program.instructions
-    if not all(i[-1].affine for i in instructions if i[0] in ("load", "index")):
+    if not all(_has_strides(i[-1]) for i in instructions if i[0] in ("load", "index")):
         return None
     best: list[int] = []
     across = 0
@@ -61,6 +63,10 @@ def find(program: LoopProgram) -> Squares | None:
         if len(found) > len(best) and sizes[d] >= lanes // 2:
             best, across = found, d
     return Squares(program, lane, across, best) if best else None
+
+
+def _has_strides(form: Form) -> bool:
+    return all(isinstance(s, int) or s[0] == "start" for s, _ in form.terms)
 
 
 class SquareWriter(Writer):
@@ -84,8 +90,8 @@ class SquareWriter(Writer):
         left = self._less(sizes[division.across], self.first)
         self.count = self._smaller(left, division.lanes)
         start = self.e.times(block, ALONG)
-        stop = self._smaller(self.e.sum(start, ALONG), sizes[division.lane])
-        self.vectors(start, stop, sizes[division.lane], scope, division.lane, self._square)
+        stop = self._smaller(self.e.sum(start, ALONG), sizes[division.along])
+        self.vectors(start, stop, sizes[division.along], scope, division.along, self._square)
 
     def _split(self, number: Value, size: int) -> tuple[Value, Value | int]:
         """Quotient and remainder."""
@@ -111,10 +117,10 @@ class SquareWriter(Writer):
     def _square(self, scope: Scope) -> None:
         """One square: the operands that need it are turned over, then row by row."""
         f, division, counters = self.f, self.division, self.e.counters
-        at = counters[division.lane]
+        at = counters[division.along]
         for instruction in division.turned:
             self._turn(instruction, at, scope.mask is not None)
-        counters[division.lane] = at
+        counters[division.along] = at
         self.e.ready(self.roots(), scope)
         with f.loop(0, self.count) as row:
             counters[division.across] = self.e.sum(self.first, row)
@@ -141,8 +147,8 @@ class SquareWriter(Writer):
         for lane in range(lanes):
             place = self.e.sum(at, lane)
             if is_last:  # there are fewer lines: the last one again, whose copies nobody reads
-                place = self._smaller(place, sizes[division.lane] - 1)
-            self.e.counters[division.lane] = place
+                place = self._smaller(place, sizes[division.along] - 1)
+            self.e.counters[division.along] = place
             address = f.at(pointer, self.e.form(form, 1), element)
             lines.append(f.load(type_, address) if mask is None else
                          f.masked_load(type_, address, mask))  # fmt: skip

@@ -11,7 +11,7 @@ from facula.engines.native.contraction.indices import Index, plus
 from facula.engines.native.contraction.plan import Plan, Tiled
 from facula.engines.native.contraction.problem import COLUMN
 
-LONG = 64  # terms of a sum that takes longer than asking
+LONG = 16  # terms of a sum that takes longer than asking
 
 
 class Ahead:
@@ -37,9 +37,11 @@ class Ahead:
         self.corners = rows, columns
 
     @staticmethod
-    def pays(plan: Plan, epilogue) -> bool:
+    def pays(plan: Plan) -> bool:
         """Whether the sums are long enough, and results lie where that can be told simply."""
-        if not epilogue.extras or plan.form != "outer" or plan.bounds or plan.splits > 1:
+        if plan.form != "outer" or plan.splits > 1 or not plan.summed:
+            return False
+        if any(bound.summed == 0 for bound in plan.bounds):
             return False
         rows = plan.vectors if plan.transposed else plan.scalars
         simple = all(axis.phases == 1 for axis in (*plan.scalars, *plan.vectors))

@@ -126,7 +126,7 @@ class Writer:
         f, plan = self.f, self.plan
         if len(plan.parts) == 1:
             ahead = None
-            if Ahead.pays(plan, self.epilogue):
+            if Ahead.pays(plan):
                 ahead = Ahead(finish, coordinates, spans)
             self._tiles(starts, spans, plan.parts[0], 0, finish.scratch, split, ahead)
             return

@@ -35,21 +35,24 @@ class Store:
         """Nothing need be computed beforehand."""
 
     def ask(self, f: Function, pointers, coordinates) -> None:
-        """Nothing is read, and stores do not wait for memory."""
+        """Ask for the memory of a place: a result that leaves the cache waits for it."""
+        f.prefetch(pointers[0], self._place(f, coordinates), self.memory, write=True)
 
     def emit(self, f: Function, pointers, value: Value, coordinates, mask: Value | None) -> None:
         """Store one vector of results at its place in a C-contiguous array."""
-        b, r, c = coordinates
-        rows, columns = self.shape[1:]
-        at = plus(f, times(f, plus(f, times(f, b, rows), r), columns), c)
         if self.rounds:
             value = bfloat16_rounded(f, value)
         value = converted(f, value, self.memory)
-        pointer = f.at(pointers[0], at, self.memory)
+        pointer = f.at(pointers[0], self._place(f, coordinates), self.memory)
         if mask is None:
             f.store(value, pointer)
         else:
             f.masked_store(value, pointer, mask)
+
+    def _place(self, f: Function, coordinates) -> Index:
+        b, r, c = coordinates
+        rows, columns = self.shape[1:]
+        return plus(f, times(f, plus(f, times(f, b, rows), r), columns), c)
 
 
 def lane_mask(lanes: Sequence[bool]) -> Value:

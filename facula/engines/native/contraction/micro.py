@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from itertools import product
 
 from facula.engines.native import ir
-from facula.engines.native.contraction.ahead import LONG, Ahead
+from facula.engines.native.contraction.ahead import Ahead
 from facula.engines.native.contraction.conversion import PAIRS
 from facula.engines.native.contraction.finish import converted, first_lanes, lane_sums
 from facula.engines.native.contraction.indices import Index, maximum, minimum, plus, times
@@ -196,7 +196,7 @@ class Tile:
             return
         step, bytes_ = plan.summed[-1], ir.align_of(plan.memory)
         many = len(self.rows) > 2
-        far = NEAR if many and step.size >= LONG else FAR
+        far = NEAR if many and step.size >= 4 * AHEAD else FAR
         if not plan.vectors[-1].panel and abs(step.vector) * bytes_ >= far:
             for offset, *_ in columns:
                 f.prefetch(at[1], offset + AHEAD * step.vector, plan.memory)

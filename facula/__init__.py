@@ -76,9 +76,9 @@ _LAZY = {
     for name in (
         "_dynamo", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "distributed",
         "distributions",
-        "fft", "func", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx",
-        "optim", "profiler", "random", "serialization", "sparse", "special", "testing", "train",
-        "types", "utils", "vision", "xpu",
+        "fft", "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx",
+        "optim", "profiler", "random", "serialization", "signal", "sparse", "special", "testing",
+        "train", "types", "utils", "vision", "xpu",
     )
 }  # fmt: skip
 _LAZY["return_types"] = "facula.tensors.return_types"
@@ -88,6 +88,7 @@ _LAZY_NAMES = {
         "facula.serialization": "save load",
         "facula.replay": "capture CaptureError",
         "facula._dynamo.eval_frame": "compile",
+        "facula._lowrank": "pca_lowrank svd_lowrank",
         "facula.amp": "autocast GradScaler",
         "facula.amp.autocast_mode": (
             "is_autocast_enabled is_autocast_cpu_enabled set_autocast_enabled get_autocast_dtype "

@@ -20,6 +20,18 @@ FREED = (
 )
 
 
+# How many operands PyTorch's nodes show where ours have others: a number stands for a tensor there,
+# weights that are not given keep their places, and indices and conditions have none.
+_PLACES = {
+    **dict.fromkeys(("AddBackward0", "SubBackward0", "MulBackward0", "DivBackward0"), 2),
+    **dict.fromkeys(("WhereBackward0", "MaskedFillBackward1"), 2),
+    **dict.fromkeys(("EmbeddingBackward0", "NllLossBackward0", "IndexSelectBackward0"), 1),
+    **dict.fromkeys(("GatherBackward0", "MaskedFillBackward0"), 1),
+    **dict.fromkeys(("ConvolutionBackward0", "NativeLayerNormBackward0"), 3),
+    "NativeBatchNormBackward0": 3,
+}
+
+
 class Node:
     """One operation in the gradient graph.
 
@@ -43,9 +55,13 @@ class Node:
         """Nodes of the operands as (node, output number) pairs; (None, 0) where none is needed."""
         order = self.call.edge_order if self.call is not None else None
         edges = self.edges if order is None else [self.edges[i] for i in order]
-        return tuple(
-            [(None, 0) if e is None or e[0] is None else e for e in edges if e is not None]
-        )
+        found = [(None, 0) if e is None or e[0] is None else e for e in edges if e is not None]
+        places = _PLACES.get(self.name())
+        if places is not None and len(found) != places:
+            missing = places - len(found)
+            first = -missing if missing < 0 and self.name() == "WhereBackward0" else 0
+            found = found[first : first + places] + [(None, 0)] * missing
+        return tuple(found)
 
     @property
     def metadata(self) -> dict:

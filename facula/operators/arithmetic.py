@@ -167,7 +167,7 @@ def true_divide(input: Operand, other: Operand):
 
 
 @operator(
-    name="Div",
+    name="=DivBackward2",
     derivative={
         "input": lambda g: tools.zeros(g._value.spec),
         "other": lambda g: tools.zeros(g._value.spec),
@@ -324,7 +324,7 @@ def _log(x: Operand):
 
 
 def _pow_name(specs, template):
-    return "PowBackward0" if specs[-1].weak else "PowBackward1"
+    return f"PowBackward{0 if specs[-1].weak else 2 if specs[0].weak else 1}"
 
 
 @operator(derivative={"input": _pow_input, "exponent": _pow_exponent})

@@ -50,6 +50,7 @@ def lerp(input, end, weight: Operand):
 
 
 lerp.keeps = True
+lerp.name = lambda specs, template: f"LerpBackward{int(not specs[2].weak)}"
 
 
 def _less_half(weight, input):

@@ -239,6 +239,7 @@ def _at_limit(g, input, min, max, which):
     return _select(hit, g, zero_like(g))
 
 
+clamp.name = lambda specs, template: f"ClampBackward{int(all(s.weak for s in specs[1:]))}"
 clip = clamp
 
 

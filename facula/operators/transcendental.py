@@ -44,7 +44,11 @@ log10 = unary(
     "log10", p.log10, lambda g, input: g / (conj(input) * math.log(10)), doc="Logarithm to base 10."
 )
 log1p = unary(
-    "log1p", p.log1p, lambda g, input: g / conj(input + 1), doc="log(1 + input), accurate near 0."
+    "log1p",
+    p.log1p,
+    lambda g, input: g / conj(input + 1),
+    node="Log1P",
+    doc="log(1 + input), accurate near 0.",
 )
 sqrt = unary("sqrt", p.sqrt, lambda g, out: g / (2 * conj(out)), doc="Square root.")
 rsqrt = unary(

@@ -399,3 +399,25 @@ def test_non_scalar_inputs_argument_and_materialize():
         return x.grad, y.grad, grads[1], zeros
 
     both(program)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x + 1", "1 - x", "2 * x", "2 / x", "x / y", "2**x", "x**y", "x.clamp(0)",
+        "x.exp().add_(1)", "t.div(x, y, rounding_mode='floor')", "x.log1p()", "x.lerp(y, 0.5)",
+        "x.lerp(y, y)", "t.where(x > 0, y, x)", "x.masked_fill(x > 0, 1)", "x.gather(0, i)",
+        "x.masked_fill(x > 0, t.tensor(1.0))", "x.index_select(0, i)",
+        "t.nn.functional.embedding(i, x.view(3, 1))", "t.nn.functional.layer_norm(x, (3,))",
+        "t.nn.functional.nll_loss(x.view(1, 3), i)", "t.nn.functional.mse_loss(y, x)",
+        "t.nn.functional.conv1d(y.view(1, 1, 3), x.view(1, 1, 3))",
+        "t.nn.functional.batch_norm(x.view(3, 1), None, None, training=True)",
+    ],
+)  # fmt: skip
+def test_names_and_places_of_operands(line):
+    def program(t):
+        x, y = t.ones(3, requires_grad=True), t.ones(3)
+        node = eval(line, {"t": t, "x": x, "y": y, "i": t.tensor([0])}).grad_fn
+        return [node.name(), [(type(n).__name__, i) for n, i in node.next_functions]]
+
+    both(program)

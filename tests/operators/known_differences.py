@@ -37,8 +37,6 @@ DIFFERENT = {
     "special.bessel_j1": "PyTorch's is accurate to 1e-7 only",
     "special.bessel_y1": "PyTorch's is accurate to 1e-7 only",
     "chalf": "there is no complex32",
-    "svd_lowrank": "the sample uses a function that does not exist here",
-    "pca_lowrank": "the sample uses a function that does not exist here",
     "nn.functional.silu.complex": "not implemented for complex numbers",
     "cholesky": _UNUSED,
 }

@@ -95,3 +95,22 @@ def test_nothing_is_left_behind():
     before = facula.ones(2) + 1
     assert before.tolist() == [2.0, 2.0]
     assert facula.autograd.profiler.active.collector is None
+
+
+def test_the_older_form(tmp_path):
+    with facula.autograd.profiler.profile(record_shapes=True) as prof:
+        with facula.autograd.profiler.record_function("mine"):
+            facula.ones(3).mul(2).sum().item()
+        assert repr(prof) == "<unfinished torch.autograd.profile>"
+        with pytest.raises(RuntimeError, match="didn't finish"):
+            prof.key_averages()
+    names = {event.key for event in prof.key_averages(group_by_input_shape=True)}
+    assert {"mine", "aten::sum"} <= names
+    assert prof.self_cpu_time_total > 0 and prof.total_average().count >= 3
+    assert "aten::sum" in str(prof) and "# of Calls" in prof.table(sort_by="cpu_time_total")
+    prof.export_chrome_trace(str(tmp_path / "trace.json"))
+    assert "aten::sum" in (tmp_path / "trace.json").read_text()
+    with facula.autograd.profiler.profile(enabled=False) as off:
+        facula.ones(3)
+    with pytest.raises(RuntimeError, match="didn't finish"):
+        off.table()

@@ -29,6 +29,9 @@ class HookDict(OrderedDict):
         hooks_seen[0] = True
         super().__setitem__(key, hook)
 
+    def __repr__(self) -> str:
+        return f"OrderedDict({list(self.items())})" if self else "OrderedDict()"
+
     def __deepcopy__(self, memo: dict) -> HookDict:
         memo[id(self)] = new = HookDict()
         for key, hook in self.items():

@@ -10,5 +10,3 @@ _NAMES = """
     unravel_index
 """
 globals().update({name: _TORCH[name] for name in _NAMES.split()})
-
-__all__ = [*_NAMES.split(), "pca_lowrank", "svd_lowrank"]

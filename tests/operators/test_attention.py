@@ -127,7 +127,7 @@ def test_only_some_gradients(needed):
 def test_narrow_floats(dtype):
     torch = pytest.importorskip("torch")
     limit = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6}[dtype]
-    given = [x for x in LONG[:2]] + [normal(2, 3, 18, 5, seed=2)]
+    given = [*LONG[:2], normal(2, 3, 18, 5, seed=2)]
     wide, narrow = [], []
     for library, own, to in ((torch, "float64", wide), (facula, dtype, narrow)):
         inputs = [library.from_numpy(x).to(getattr(library, dtype)) for x in given]

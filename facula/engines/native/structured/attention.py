@@ -22,6 +22,7 @@ from facula.engines.native.structured.attention_tiles import (
     Plan,
     Rows,
     add_product,
+    fetch,
     in_tiles,
     matrix,
     tile_rows,
@@ -29,6 +30,7 @@ from facula.engines.native.structured.attention_tiles import (
 from facula.engines.native.views import View, row_major
 from facula.graph.primitives.attention import Sizes
 
+_MANY = 16  # heads
 LOWEST = float("-inf")
 
 
@@ -75,7 +77,10 @@ def forward(params, views: Sequence[View], own: dtypes.dtype) -> Lowered | None:
     units = s.batch * s.heads * plan.blocks
     key = (plan, tuple(views), repr(scale), keep)
     count = len(views) + 1
-    kernel = common.kernel("attention", key, count, units, unit_ns(plan, plan.block, 2), body)
+    # Where heads are many, each is one chunk: its keys and values stay in the nearest cache.
+    most = units // plan.blocks if units // plan.blocks >= _MANY else common.MOST_CHUNKS
+    costs = unit_ns(plan, plan.block, 2)
+    kernel = common.kernel("attention", key, count, units, costs, body, most)
     inputs = [given(i) for i in range(count - 1)]
     return Lowered([Piece(finished(kernel, plan, 2), (*inputs, result()), (count - 1,))])
 
@@ -96,6 +101,12 @@ class _Pass:
         self.turned = f.array(plan.element, s.width * block)
         self.scores = f.array(plan.element, plan.keys * block)
         self.outputs = f.array(plan.element, s.depth * block)
+        with f.when(f.compare("icmp eq", first, 0)):
+            fetch(f, plan, self.queries.matrix, s.queries, s.width)
+            fetch(f, plan, self.keys, s.keys, s.width)
+            fetch(f, plan, self.values, s.keys, s.depth)
+            outputs = matrix(f, plan.element, outputs_view(s), operands[-1], head)
+            fetch(f, plan, outputs, s.queries, s.depth, write=True)
         self.tops = [f.variable(plan.type, LOWEST) for _ in range(plan.vectors)]
         self.totals = [f.variable(plan.type, 0.0) for _ in range(plan.vectors)]
 

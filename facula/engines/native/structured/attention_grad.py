@@ -30,6 +30,7 @@ from facula.engines.native.structured.attention_tiles import (
     Plan,
     Rows,
     add_product,
+    fetch,
     in_tiles,
     matrix,
     sums,
@@ -89,6 +90,16 @@ class _Head:
         self.powers, self.slopes = self._array(plan.keys * block), self._array(plan.keys * block)
         self.sums, self.inner = self._array(s.width * block), self._array(block)
         self.grads = gradients_of(s)
+        for number, (count, width) in enumerate(
+            ((s.queries, s.width), (s.keys, s.width), (s.keys, s.depth), (s.queries, s.depth)), 1
+        ):
+            rows = matrix(f, plan.element, views[number], operands[number], head)
+            fetch(f, plan, rows, count, width)
+        outputs = matrix(f, plan.element, outputs_view(s), operands[0], head)
+        fetch(f, plan, outputs, s.queries, s.depth)
+        for view in self.grads:
+            rows = matrix(f, plan.element, view, operands[-1], head)
+            fetch(f, plan, rows, view.shape[2], view.shape[3], write=True)
         self.to_keys, self.to_values = (
             matrix(f, plan.element, view, operands[-1], head) for view in self.grads[1:]
         )

@@ -21,6 +21,8 @@ from facula.graph.primitives.attention import Sizes
 
 _KEYS = 64  # of a block: its scores and what is made of them stay in the first-level cache
 _SHORT = 256  # queries
+_LINE = 64  # bytes that come together
+_FETCHED = 1 << 15  # bytes of a head's rows that are asked for at once
 _MOST_COLUMNS = 4  # vectors of a row that a tile has sums for
 Body = Callable[[Operand, int], None]
 
@@ -192,7 +194,8 @@ class Rows:
                  first: Operand):  # fmt: skip
         self.f, self.plan, self.view, self.first = f, plan, view, first
         self.width = view.shape[3]
-        self.start = matrix(f, plan.element, view, pointer, unit).start
+        self.matrix = matrix(f, plan.element, view, pointer, unit)
+        self.start = self.matrix.start
 
     def at(self, number: Operand) -> Value:
         """The address of a row of the block; those after the last query are the last."""
@@ -287,6 +290,19 @@ def matrix(
     terms = list(zip(unit, view.strides, strict=False))
     start = f.at(pointer, common.affine(f, terms, view.offset), element)
     return Matrix(start, view.strides[2], 1)
+
+
+def fetch(
+    f: Function, plan: Plan, rows: Matrix, count: int, width: int, write: bool = False
+) -> None:
+    """Ask for rows of a head, which lie far apart, before they are read or written."""
+    size = ir.align_of(plan.element)
+    if count * width * size > _FETCHED:
+        return
+    with f.loop(0, count) as row:
+        start = f.at(rows.start, f.mul(row, rows.row), plan.element)
+        for at in range(0, width, _LINE // size):
+            f.prefetch(start, at, plan.element, write)
 
 
 class Block:

@@ -57,8 +57,8 @@ def _run(
         w_ih, w_hh, b_ih, b_hh = weights
         keep = False
         if modes.grad:
-            operands = (inputs, *state, *weights)
-            keep = any([x.requires_grad for x in operands if x is not None])
+            needs = [x.requires_grad for x in (inputs, *state, *weights) if x is not None]
+            keep = any(needs)
         given = (inputs, w_ih, w_hh, state, b_ih, b_hh, packing)
         _, outputs, *last = recurrence(*given, cell, reverse, keep)
         return outputs, tuple(last)

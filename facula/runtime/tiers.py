@@ -18,6 +18,7 @@ from facula.base.flags import flags
 from facula.engines.protocol import Engine
 from facula.engines.registry import Unavailable, engine
 from facula.graph.node import Node
+from facula.graph.primitives import recurrence
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
 COMPILING = 3e8  # nanoseconds that compiling a program takes, roughly
@@ -119,9 +120,9 @@ def work(nodes: Sequence[Node]) -> float:
         total += 2000 + numel
         if node.primitive.kind == "contraction":
             total += _multiplications(node) / 20
-        elif node.primitive.name in ("recurrence", "recurrence_grad"):
-            first, weight = (n.spec for n in node.inputs[:2])
-            total += first.numel * weight.shape[-1] / 20
+        elif node.primitive.kind == "recurrence":
+            specs = [n.spec for n in node.inputs]
+            total += recurrence.multiplications(specs, node.params) / 20
         elif node.primitive.kind == "attention":
             first = len(node.inputs[0].spec.shape) == 1  # what the gradient reads
             queries, keys = (n.spec for n in node.inputs[first : first + 2])

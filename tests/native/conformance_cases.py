@@ -169,12 +169,17 @@ def _recurrences() -> Iterator[Case]:
         weight, state = _small(cell.gates * hidden, hidden), (batch, hidden)
         given = [(steps, batch, cell.gates * hidden), weight, *[state] * cell.states]
         bias = (cell.gates * hidden,)
-        yield Case("recurrence", given, {"cell": name, "reverse": False, "keep": True}, FLOATS)
-        params = {"cell": name, "reverse": True, "keep": False}
-        yield Case("recurrence", [*given, bias], params, FLOATS)
+        params = {"cell": name, "reverse": False, "keep": True, "started": True, "direct": False}
+        yield Case("recurrence", given, params, FLOATS)
+        params = {"cell": name, "reverse": True, "keep": False, "started": False, "direct": False}
+        yield Case("recurrence", [*given[:2], bias], params, FLOATS)
+        inputs = [(steps, batch, 5), _small(cell.gates * hidden, 5)]
+        if cell.summed:
+            yield Case("recurrence", [*inputs, weight, bias], {**params, "direct": True}, FLOATS)
         given = [(places.size(True),), weight, (steps, batch, hidden), *[state] * cell.states]
         for reverse in (False, True):
-            yield Case("recurrence_grad", given, {"cell": name, "reverse": reverse}, FLOATS)
+            params = {"cell": name, "reverse": reverse, "started": reverse}
+            yield Case("recurrence_grad", given, params, FLOATS)
 
 
 def structured() -> list[Case]:

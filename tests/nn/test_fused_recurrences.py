@@ -73,6 +73,34 @@ def test_gradients(kind, options, dtype):
         _close(_everything(facula, kind, options, dtype), want, tolerance)
 
 
+def _from_zeros(t, kind, options, steps, batch, second):
+    """No first states; few rows, whose input is multiplied apart, and many."""
+    layer, x = _layer(t, kind, options, "float64")
+    x = x[:steps, :batch].detach().requires_grad_(True)
+    output, last = layer(x)
+    loss = (output**2).sum()
+    for i, state in enumerate(_as_list(last)):
+        loss = loss + (i + 1) * (state**3).sum()
+    if second:
+        (g,) = t.autograd.grad(loss, x, create_graph=True)
+        loss = (g**2).sum()
+    loss.backward()
+    return [output, *_as_list(last), x.grad, *[p.grad for p in layer.parameters()]]
+
+
+@pytest.mark.parametrize(("kind", "options"), KINDS, ids=str)
+@pytest.mark.parametrize(("steps", "batch"), [(1, 2), (1, 9), (5, 3), (6, 11)])
+def test_states_of_zeros(kind, options, steps, batch):
+    if options.get("batch_first"):
+        steps, batch = batch, steps
+    given = (kind, options, steps, batch)
+    want = _from_zeros(torch, *given, False)
+    _close(_from_zeros(facula, *given, False), want, 1e-9)
+    with compiling_at_once():
+        _close(_from_zeros(facula, *given, False), want, 1e-9)
+    _close(_from_zeros(facula, *given, True), _from_zeros(torch, *given, True), 1e-8)
+
+
 def _packed(t, kind, options, dtype, lengths, second=False):
     layer, x = _layer(t, kind, options, dtype)
     rnn = t.nn.utils.rnn

@@ -63,7 +63,7 @@ def test_activations(name, dtype):
     )
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", [name for name in PLAIN if name != "glu"])
 def test_second_derivatives_where_gradients_are_negative(name):
     def run(library, x, w):
         y = getattr(library.nn.functional, name)(x) * w

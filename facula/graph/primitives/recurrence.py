@@ -1,8 +1,8 @@
 """Recurrences: all time steps of a recurrent layer as one primitive, and their gradient as another.
 
-What does not depend on the step before, the product of the input with its weights, is done
-outside, for all steps at once; so are the gradients of all weights. Here is only what must be done
-in the order of time. Each primitive has one flat result; :class:`Places` says what lies where.
+The gradients of all weights are products over all steps, done outside. So is the product of the
+input with its weights, unless ``direct``: small weights are as well read again at every step.
+Each primitive has one flat result; :class:`Places` says what lies where.
 """
 
 from __future__ import annotations
@@ -35,6 +35,11 @@ class Cell:
     kept: int
     wide: int
 
+    @property
+    def summed(self) -> bool:
+        """Whether the gates are sums of a part from the input and one from the state."""
+        return self.wide == self.gates
+
 
 CELLS = {
     "lstm": Cell(gates=4, states=2, kept=4, wide=4),
@@ -49,7 +54,8 @@ class Places:
     """Where the parts of the flat results begin, in elements.
 
     Of ``recurrence``: each state at T + 1 times, then (with ``keep``) each kept value at T times.
-    Of ``recurrence_grad``: (T, B, wide * H) gradients of the gates, then one of each first state.
+    Of ``recurrence_grad``: (T, B, wide * H) gradients of the gates, then one of each first state
+    if those are ``started``, then (wide * H) sums of the gradients of the gates: of the biases.
     """
 
     cell: Cell
@@ -74,9 +80,21 @@ class Places:
     def first_grad(self, number: int) -> int:
         return (self.steps * self.cell.wide + number) * self.row
 
-    @property
-    def grad_size(self) -> int:
-        return self.first_grad(self.cell.states)
+    def totals(self, started: bool) -> int:
+        return self.first_grad(self.cell.states if started else 0)
+
+    def grad_size(self, started: bool) -> int:
+        return self.totals(started) + self.cell.wide * self.hidden
+
+
+_FEW = 4  # rows of a batch that share the weights which a step reads
+_SMALL = 512 << 10  # bytes of weights that stay in a core's second-level cache
+
+
+def is_direct(cell: Cell, batch: int, hidden: int, width: int, itemsize: int) -> bool:
+    """Whether the input (T, B, width) is better multiplied with its weights step by step."""
+    weights = (width + hidden) * cell.gates * hidden * itemsize
+    return cell.summed and batch >= _FEW and weights <= _SMALL
 
 
 def times(step, steps: int, reverse: bool) -> tuple[Any, Any, Any]:
@@ -125,13 +143,16 @@ _STEPS: dict[str, Callable[..., Any]] = {
 
 def _lengths(rest, steps: int, batch: int):
     """(the other operands, length of each sequence as a column)."""
-    if rest[-1].dtype.kind == "i":
+    if rest and rest[-1].dtype.kind == "i":
         return rest[:-1], rest[-1][:, None]
     return rest, np.full((batch, 1), steps)
 
 
 def _recurrence(params, gates, weight, *rest):
     cell = CELLS[params["cell"]]
+    if params["direct"]:
+        gates = gates @ weight.T
+        weight, *rest = rest
     steps, batch, width = gates.shape
     places = Places(cell, steps, batch, width // cell.gates)
     rest, lengths = _lengths(rest, steps, batch)
@@ -139,8 +160,9 @@ def _recurrence(params, gates, weight, *rest):
     shape = (cell.states, steps + 1, batch, places.hidden)
     states = out[: places.kept(0)].reshape(shape)
     kept = out[places.kept(0) :].reshape(-1, steps, batch, places.hidden)
-    states[:, steps if params["reverse"] else 0] = rest[: cell.states]
-    bias = rest[cell.states] if len(rest) > cell.states else 0
+    first = cell.states if params["started"] else 0
+    states[:, steps if params["reverse"] else 0] = rest[:first] if first else 0
+    bias = rest[first] if len(rest) > first else 0
     for step in range(steps):
         now, before, after = times(step, steps, params["reverse"])
         state = states[:, before]
@@ -188,7 +210,7 @@ def _recurrence_grad(params, memory, weight, outputs, *rest):
     last, lengths = _lengths(rest, steps, batch)
     states = memory[: places.kept(0)].reshape(cell.states, steps + 1, batch, hidden)
     kept = memory[places.kept(0) :].reshape(-1, steps, batch, hidden)
-    out = np.empty(places.grad_size, memory.dtype)
+    out = np.empty(places.grad_size(params["started"]), memory.dtype)
     wide = out[: places.first_grad(0)].reshape(steps, batch, cell.wide * hidden)
     grad = last[0]
     carry = last[1] if cell.states > 1 else np.zeros_like(grad)
@@ -202,8 +224,10 @@ def _recurrence_grad(params, memory, weight, outputs, *rest):
         wide[now] = np.where(now < lengths, np.concatenate(gates, 1), 0)
         carry = np.where(now < lengths, left, carry)
         grad = wide[now, :, : cell.gates * hidden] @ weight
-    first = [grad, carry] if cell.states > 1 else [grad + carry]
-    out[places.first_grad(0) :] = np.concatenate(first).reshape(-1)
+    if params["started"]:
+        first = [grad, carry] if cell.states > 1 else [grad + carry]
+        out[places.first_grad(0) : places.totals(True)] = np.concatenate(first).reshape(-1)
+    out[places.totals(params["started"]) :] = wide.sum((0, 1))
     return out
 
 
@@ -221,17 +245,22 @@ def _without_lengths(name: str, specs, batch: int, params):
 
 def _infer(specs, params):
     cell = CELLS[params["cell"]]
-    gates, weight = specs[:2]
-    rows, hidden = weight.shape
-    if rows != cell.gates * hidden or gates.ndim != 3 or gates.shape[2] != rows:
+    first, *weights = specs[: 3 if params["direct"] else 2]
+    rows, hidden = weights[-1].shape
+    columns = weights[0].shape[1] if params["direct"] else rows
+    good = rows == cell.gates * hidden and weights[0].shape[0] == rows
+    if not good or first.ndim != 3 or first.shape[2] != columns:
         raise kinds.RuleError(
-            f"recurrence: gates (T, B, {cell.gates} H) and weights ({cell.gates} H, H) are wanted, "
-            f"got {gates} and {weight}"
+            f"recurrence: gates (T, B, {cell.gates} H) and weights ({cell.gates} H, H), or inputs "
+            f"(T, B, I) and weights ({cell.gates} H, I) before them are wanted, got {first} and "
+            f"{weights}"
         )
-    steps, batch, _ = gates.shape
+    steps, batch, _ = first.shape
     specs = _without_lengths("recurrence", specs, batch, params)
     own = kinds.same_dtype("recurrence", specs)
-    if any(s.shape != (batch, hidden) for s in specs[2 : 2 + cell.states]):
+    states = cell.states if params["started"] else 0
+    at = 1 + len(weights)
+    if any(s.shape != (batch, hidden) for s in specs[at : at + states]):
         raise kinds.RuleError(f"recurrence: states must be ({batch}, {hidden})")
     return spec((Places(cell, steps, batch, hidden).size(params["keep"]),), own)
 
@@ -243,9 +272,11 @@ recurrence = register(
         infer=_infer,
         reference=_recurrence,
         categories=FLOATS,
-        doc="All steps of a cell: gates from the input (T, B, gates * H), recurrent weights, the "
-        "first states (B, H), perhaps a bias (gates * H) that goes with the weights, perhaps the "
-        "lengths (B) of the sequences, at least 1: states stay as they are after the end.",
+        doc="All steps of a cell: gates from the input (T, B, gates * H), or with ``direct`` the "
+        "input (T, B, I) and its weights; recurrent weights, the first states (B, H) if "
+        "``started`` (otherwise they are 0), perhaps a bias (gates * H) that goes with the "
+        "weights, perhaps the lengths (B) of the sequences, at least 1: states stay as they are "
+        "after the end.",
     )
 )
 
@@ -257,7 +288,7 @@ def _infer_grad(specs, params):
     own = kinds.same_dtype("recurrence_grad", specs)
     if specs[0].shape != (places.size(True),):
         raise kinds.RuleError(f"recurrence_grad: {specs[0]} is not a kept result of {specs[2]}")
-    return spec((places.grad_size,), own)
+    return spec((places.grad_size(params["started"]),), own)
 
 
 recurrence_grad = register(
@@ -267,8 +298,16 @@ recurrence_grad = register(
         infer=_infer_grad,
         reference=_recurrence_grad,
         categories=FLOATS,
-        doc="Gradients of gates and first states: from what recurrence kept, the recurrent "
-        "weights, the gradients of all outputs (T, B, H) and of the last states, and the lengths "
-        "if there are any: outputs after the end have no part.",
+        doc="Gradients of gates, of first states if ``started``, and of biases: from what "
+        "recurrence kept, the recurrent weights, the gradients of all outputs (T, B, H) and of "
+        "the last states, and the lengths if there are any: outputs after the end have no part.",
     )
 )
+
+
+def multiplications(specs, params) -> int:
+    """Of a recurrence or its gradient, roughly."""
+    if not params.get("direct"):
+        return specs[0].numel * specs[1].shape[-1]
+    steps, batch, _ = specs[0].shape
+    return steps * batch * (specs[1].numel + specs[2].numel)

@@ -10,7 +10,7 @@ from facula.engines.native.structured.recurrent_gates import sigmoid, tanh
 Values = Sequence[Lanes]
 Value = Callable[[], Lanes]  # loaded when it is asked for
 Later = Sequence[Value]
-Forward = Callable[[Values, Values, Values], tuple[Values, Values]]
+Forward = Callable[[Values, Values], tuple[Values, Values]]
 Backward = Callable[[Lanes, Value, Later, Later, Later], tuple[Values, "Lanes | None"]]
 
 
@@ -24,32 +24,32 @@ def _slope(x: Lanes) -> Lanes:
     return x * (1.0 - x)
 
 
-# (from the input, from the state, states before) -> (states after, what is kept)
+# (gates, states before) -> (states after, what is kept)
 
 
-def _lstm(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
-    i, f, g, o = [x + h for x, h in zip(xs, hs, strict=True)]
+def _lstm(gates: Values, state: Values) -> tuple[Values, Values]:
+    i, f, g, o = gates
     i, f, g, o = sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
     cell = muladd(f, state[1], i * g)
     return (o * tanh(cell), cell), (i, f, g, o)
 
 
-def _gru(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
+def _tanh(gates: Values, state: Values) -> tuple[Values, Values]:
+    return (tanh(gates[0]),), ()
+
+
+def _relu(gates: Values, state: Values) -> tuple[Values, Values]:
+    return (where(gates[0] < 0.0, 0.0, gates[0]),), ()
+
+
+def gru(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
+    """As the others, from what comes from the input and from the state apart."""
     r, z = [sigmoid(x + h) for x, h in zip(xs[:2], hs[:2], strict=True)]
     n = tanh(muladd(r, hs[2], xs[2]))
     return (muladd(state[0] - n, z, n),), (r, z, n, hs[2])
 
 
-def _tanh(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
-    return (tanh(xs[0] + hs[0]),), ()
-
-
-def _relu(xs: Values, hs: Values, state: Values) -> tuple[Values, Values]:
-    x = xs[0] + hs[0]
-    return (where(x < 0.0, 0.0, x),), ()
-
-
-FORWARD: dict[str, Forward] = {"lstm": _lstm, "gru": _gru, "tanh": _tanh, "relu": _relu}
+SUMMED: dict[str, Forward] = {"lstm": _lstm, "tanh": _tanh, "relu": _relu}
 
 
 # (gradient of the output, carried from the step after, kept, states before, states after)

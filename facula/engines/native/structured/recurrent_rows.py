@@ -104,29 +104,18 @@ class Panels:
         )  # fmt: skip
         return copy.kernel()
 
-    def product(
-        self, f: Function, panel: Value, packed: Value, rows: Sequence[Value], to: Value
-    ) -> None:
-        """``to[j, columns of the panel] = rows[j] @ panel`` for rows that begin at addresses."""
-        kind = ir.vector(self.element, self.lanes)
-        start = f.at(packed, f.mul(panel, self.depth * self.columns), self.element)
-        slots = [[f.variable(kind) for _ in range(self.vectors)] for _ in rows]
-        for slot in [s for line in slots for s in line]:
-            f.set(slot, ir.constant(kind, 0.0))
-        with f.loop(0, self.depth) as k:
-            line = f.at(start, f.mul(k, self.columns), self.element)
-            weights = [
-                f.load(kind, f.at(line, v * self.lanes, self.element)) for v in range(self.vectors)
-            ]
-            for row, sums in zip(rows, slots):
-                one = f.splat(f.load(self.element, f.at(row, k, self.element)), self.lanes)
-                for weight, slot in zip(weights, sums):
-                    f.set(slot, f.intrinsic("fmuladd", one, weight, f.get(kind, slot)))
-        corner = f.at(to, f.mul(panel, self.columns), self.element)
-        for j, sums in enumerate(slots):
-            for v, slot in enumerate(sums):
-                place = f.at(corner, j * self.pitch + v * self.lanes, self.element)
-                f.store(f.get(kind, slot), place)
+
+@dataclass(frozen=True)
+class Factor:
+    """Rows, by where each begins, and the packed weights that they are multiplied with.
+
+    ``depth`` of their elements take part.
+    """
+
+    rows: Callable[[Value], Value]
+    packed: Value
+    panels: Panels
+    depth: Operand
 
 
 class Rows:
@@ -136,22 +125,56 @@ class Rows:
         self.f, self.tiles, self.tile = f, tiles, tile
         self.first, self.last = tiles.first(f, tile), tiles.first(f, f.add(tile, 1))
 
-    def scratch(self, pointer: Value, panels: Panels) -> Value:
-        """Where the tile's products lie."""
-        size = self.tiles.most * panels.pitch
-        return self.f.at(pointer, self.f.mul(self.tile, size), panels.element)
+    def scratch(self, pointer: Value, panels: Panels) -> tuple[Value, Value]:
+        """Where the tile's products lie, and what they begin with."""
+        products = self.tiles.most * panels.pitch
+        size = products + panels.pitch
+        start = self.f.at(pointer, self.f.mul(self.tile, size), panels.element)
+        return start, self.f.at(start, products, panels.element)
 
-    def multiply(
-        self, panels: Panels, packed: Value, source: Callable[[Value], Value], products: Value
-    ) -> None:
-        """The product of each row, which begins at ``source(row)``."""
+    def multiply(self, factors: Sequence[Factor], first: Value, products: Value) -> None:
+        """The sum of a row of the products' beginning, ``first``, and each factor's product."""
+        panels = factors[0].panels
+        rows = [[factor.rows(n) for n in self._numbers()] for factor in factors]
+        with self.f.loop(0, panels.count) as panel:
+            self._panel(panel, factors, rows, first, products)
+
+    def _numbers(self) -> list[Value]:
+        """The rows of the batch that are multiplied together."""
         f, most = self.f, self.tiles.most
-        rows = [source(f.add(self.first, j)) for j in range(most)]
+        numbers = [f.add(self.first, j) for j in range(most)]
         if self.tiles.batch % self.tiles.count:  # a tile of one row less computes its last twice
-            end = f.intrinsic("smin", f.add(self.first, most - 1), f.add(self.last, -1))
-            rows[-1] = source(end)
-        with f.loop(0, panels.count) as panel:
-            panels.product(f, panel, packed, rows, products)
+            last = f.add(self.last, -1)
+            numbers[-1] = f.intrinsic("smin", f.add(self.first, most - 1), last)
+        return numbers
+
+    def _panel(
+        self, panel: Value, factors: Sequence[Factor], rows: Sequence[Sequence[Value]],
+        first: Value, products: Value,
+    ) -> None:  # fmt: skip
+        """The columns of one panel: their sums stay in registers."""
+        f, panels = self.f, factors[0].panels
+        element, lanes = panels.element, panels.lanes
+        kind = ir.vector(element, lanes)
+        column = f.mul(panel, panels.columns)
+        places = range(0, panels.columns, lanes)
+        begin = f.at(first, column, element)
+        starts = [f.load(kind, f.at(begin, v, element)) for v in places]
+        sums = [[f.variable(kind, start) for start in starts] for _ in rows[0]]
+        for factor, addresses in zip(factors, rows, strict=True):
+            size = factor.panels.depth * panels.columns
+            start = f.at(factor.packed, f.mul(panel, size), element)
+            with f.loop(0, factor.depth) as k:
+                line = f.at(start, f.mul(k, panels.columns), element)
+                weights = [f.load(kind, f.at(line, v, element)) for v in places]
+                for address, slots in zip(addresses, sums, strict=True):
+                    one = f.splat(f.load(element, f.at(address, k, element)), lanes)
+                    for weight, slot in zip(weights, slots, strict=True):
+                        f.set(slot, f.intrinsic("fmuladd", one, weight, f.get(kind, slot)))
+        corner = f.at(products, column, element)
+        for j, slots in enumerate(sums):
+            for v, slot in zip(places, slots, strict=True):
+                f.store(f.get(kind, slot), f.at(corner, j * panels.pitch + v, element))
 
     @contextmanager
     def each(self) -> Iterator[tuple[Value, Value]]:

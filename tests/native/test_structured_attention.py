@@ -112,6 +112,12 @@ def test_masks(name, causal):
         _check(numbers, dtypes.float32, causal, MASKS[name], seed=seed)
 
 
+@pytest.mark.parametrize("causal", [False, True])
+def test_few_heads_share_out_their_keys(causal):
+    for numbers in [(1, 1, 300, 300, 8, 8), (1, 2, 40, 700, 5, 3), (2, 1, 130, 517, 16, 16)]:
+        _check(numbers, dtypes.float32, causal, MASKS["padding"], scale=0.2)
+
+
 @pytest.mark.parametrize("bits", WIDTHS)
 def test_vectors_of_any_width(bits):
     with vector_bits(bits):

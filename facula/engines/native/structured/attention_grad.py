@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from facula.base.dtypes import dtype
 from facula.engines.native import ir
 from facula.engines.native.ir import Function, Operand, Value
-from facula.engines.native.kernel import Lowered, Piece, given, result
+from facula.engines.native.kernel import Kernel, Lowered, Piece, given, result, temporary
 from facula.engines.native.scalars.exponentials import LOG2_E, exp2
 from facula.engines.native.scalars.lanes import Lanes
 from facula.engines.native.structured import common
@@ -39,25 +39,72 @@ from facula.engines.native.structured.attention_tiles import (
 from facula.engines.native.views import View
 from facula.graph.primitives.attention import Sizes
 
+_FEWEST = 8  # units of work that threads can share
+_LEAST = 128  # keys that are worth a unit
+
 
 def backward(params, views: Sequence[View], own: dtype) -> Lowered | None:
-    """Operands: what attention kept, queries, keys, values, gradients, perhaps a mask; result."""
-    _, q, k, v, grad, *mask = views
+    """Operands: what attention kept, queries, keys, values, gradients, perhaps a mask; result.
+
+    Where heads are few, the keys of each are shared out; what the parts give to queries is added.
+    """
+    memory, q, k, v, grad, *mask = views
     plan = planned(params, [q, k, v, *mask], own)
-    if plan is None or not grad.in_runs:
+    if plan is None or not grad.in_runs or not memory.contiguous:
         return None
     s, scale = plan.sizes, float(params["scale"])
+    each = _keys_of_a_part(plan)
+    parts = -(-s.keys // each)
 
     def body(f: Function, operands: list[Value], unit: Value) -> None:
-        head = common.unravel(f, unit, (s.batch, s.heads))
-        _Head(f, plan, views, operands, head, scale).run()
+        *head, part = common.unravel(f, unit, (s.batch, s.heads, parts))
+        _Head(f, plan, views, operands, head, part, each, scale).run()
 
-    count = len(views) + 1
-    key = (plan, tuple(views), repr(scale))
-    units = s.batch * s.heads
-    kernel = common.kernel("attention_grad", key, count, units, unit_ns(plan, s.queries, 5), body)
-    inputs = [given(i) for i in range(count - 1)]
-    return Lowered([Piece(finished(kernel, plan, 5), (*inputs, result()), (count - 1,))])
+    count = len(views) + 2
+    key = (plan, tuple(views), repr(scale), each)
+    costs = unit_ns(plan, s.queries, 5) / parts
+    kernel = common.kernel("attention_grad", key, count, s.batch * s.heads * parts, costs, body)
+    inputs = [given(i) for i in range(count - 2)]
+    kernel, writes = finished(kernel, plan, 5), (count - 2, count - 1)
+    if parts == 1:
+        return Lowered([Piece(kernel, (*inputs, result(), result()), writes)])
+    adding = Piece(_adding(plan, parts), (temporary(0), result()), (1,))
+    shares = parts * s.grads[0] * ir.align_of(plan.element)
+    return Lowered([Piece(kernel, (*inputs, temporary(0), result()), writes), adding], [shares])
+
+
+def _keys_of_a_part(plan: Plan) -> int:
+    """How many keys of a head are one unit of work."""
+    s = plan.sizes
+    wanted = min(-(-_FEWEST // (s.batch * s.heads)), s.keys // _LEAST)
+    if wanted <= 1:
+        return s.keys
+    return -(-s.keys // (wanted * plan.keys)) * plan.keys
+
+
+def _adding(plan: Plan, parts: int) -> Kernel:
+    """Adds up what the parts of the keys give to the queries."""
+    s, to = plan.sizes, gradients_of(plan.sizes)[0]
+    run = s.heads * s.width
+
+    def body(f: Function, operands: list[Value], unit: Value) -> None:
+        batch, query = common.unravel(f, unit, (s.batch, s.queries))
+        terms = [(batch, to.strides[0]), (query, to.strides[2])]
+        goal = f.at(operands[1], common.affine(f, terms), plan.element)
+        source = f.at(operands[0], f.mul(unit, run), plan.element)
+
+        def move(at: Operand, lanes: int, mask: Value | None) -> None:
+            place, kind = f.at(source, at, plan.element), ir.vector(plan.element, lanes)
+            total = common.raw_load(f, kind, place, mask)
+            for part in range(1, parts):
+                share = f.at(place, part * s.grads[0], plan.element)
+                total = f.op("fadd", total, common.raw_load(f, kind, share, mask))
+            common.raw_store(f, total, f.at(goal, at, plan.element), mask)
+
+        common.in_vectors(f, plan.element, run, move)
+
+    unit = run * (parts + 1) / 20
+    return common.kernel("add", (plan, parts), 2, s.batch * s.queries, unit, body)
 
 
 def gradients_of(s: Sizes) -> list[View]:
@@ -80,9 +127,12 @@ class _Head:
     """One head in a kernel under construction."""
 
     def __init__(self, f: Function, plan: Plan, views: Sequence[View], operands: list[Value],
-                 head: Sequence[Operand], scale: float):  # fmt: skip
+                 head: Sequence[Operand], part: Operand, each: int, scale: float):  # fmt: skip
         self.f, self.plan, self.views, self.operands = f, plan, views, operands
         self.head, self.scale = head, scale
+        self.begin = f.typed(common.affine(f, [(part, each)]), "i64")
+        last = ir.constant("i64", plan.sizes.keys)
+        self.stop = f.intrinsic("smin", f.add(self.begin, each), last)
         self.keys = matrix(f, plan.element, views[2], operands[2], head)
         self.values = matrix(f, plan.element, views[3], operands[3], head)
         s, block = plan.sizes, plan.block
@@ -90,6 +140,14 @@ class _Head:
         self.powers, self.slopes = self._array(plan.keys * block), self._array(plan.keys * block)
         self.sums, self.inner = self._array(s.width * block), self._array(block)
         self.grads = gradients_of(s)
+        self.to_queries = operands[-1]
+        if each < s.keys:
+            self.to_queries = f.at(
+                operands[-2], common.affine(f, [(part, s.grads[0])]), plan.element
+            )
+            row = s.heads * s.width
+            strides = (s.queries * row, s.width, row, 1)
+            self.grads[0] = View(self.grads[0].shape, strides)
         for number, (count, width) in enumerate(
             ((s.queries, s.width), (s.keys, s.width), (s.keys, s.depth), (s.queries, s.depth)), 1
         ):
@@ -97,8 +155,8 @@ class _Head:
             fetch(f, plan, rows, count, width)
         outputs = matrix(f, plan.element, outputs_view(s), operands[0], head)
         fetch(f, plan, outputs, s.queries, s.depth)
-        for view in self.grads:
-            rows = matrix(f, plan.element, view, operands[-1], head)
+        for view, to in zip(self.grads, (self.to_queries, *operands[-1:] * 2), strict=True):
+            rows = matrix(f, plan.element, view, to, head)
             fetch(f, plan, rows, view.shape[2], view.shape[3], write=True)
         self.to_keys, self.to_values = (
             matrix(f, plan.element, view, operands[-1], head) for view in self.grads[1:]
@@ -111,7 +169,7 @@ class _Head:
         """All blocks of queries; each adds its part to the gradients of keys and values."""
         f, plan, s = self.f, self.plan, self.plan.sizes
         zero = ir.constant(plan.element, 0.0)
-        with f.loop(0, s.keys) as key:
+        with f.loop(self.begin, self.stop) as key:
             for to, width in ((self.to_keys, s.width), (self.to_values, s.depth)):
                 common.fill_run(f, zero, width, f.at(to.start, f.mul(key, to.row), plan.element))
         with f.loop(0, plan.blocks) as number:
@@ -147,8 +205,8 @@ class _Pass:
         f, plan, own = self.f, self.plan, self.own
         zero = ir.constant(plan.element, 0.0)
         common.fill_run(f, zero, plan.sizes.width * plan.block, own.sums)
-        end = self.block.end
-        with f.loop(0, end, plan.keys) as key:
+        end = f.intrinsic("smin", f.typed(self.block.end, "i64"), own.stop)
+        with f.loop(own.begin, end, plan.keys) as key:
             count: Operand = plan.keys
             if plan.causal or plan.sizes.keys % plan.keys:
                 left = f.op("sub", end, key)
@@ -158,7 +216,7 @@ class _Pass:
             self._to_rows(key, count, own.powers, self.grads, own.to_values)
             self._to_rows(key, count, own.slopes, self.queries, own.to_keys)
         view = own.grads[0]
-        Rows(f, plan, view, own.operands[-1], own.head, self.first).turned_from(own.sums)
+        Rows(f, plan, view, own.to_queries, own.head, self.first).turned_from(own.sums)
 
     def _weigh(self, key: Value, count: Operand) -> None:
         """The weights of a block of keys, and the gradients of their scores."""

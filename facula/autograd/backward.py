@@ -14,7 +14,7 @@ from facula.autograd.compose import compose
 from facula.autograd.handle import TensorBase, classes, wrap
 from facula.autograd.modes import anomaly_seen, detours, modes
 from facula.autograd.node import FREED, AccumulateGrad, is_dead_end
-from facula.autograd.routes import LONGEST, Route, keep, known_route
+from facula.autograd.routes import LONGEST, Returns, Route, keep, known_route
 from facula.autograd.sweep import Sweep, fresh, leading_to, reachable
 from facula.autograd.tools import fit, tools
 from facula.base.caches import Cache
@@ -26,11 +26,12 @@ from facula.runtime.value import Value
 class GradientBlock:
     """A gradient program: its entry and which (node number, output) each result is for."""
 
-    __slots__ = ("entry", "targets")
+    __slots__ = ("entry", "returns", "targets")
 
     def __init__(self, entry, targets):
         self.entry = entry
         self.targets = targets
+        self.returns = Returns()
 
 
 _blocks = Cache(1000)
@@ -249,7 +250,7 @@ def _recorded(tensors, grads, roots, order, leaves, wanted, accumulate, alone):
         made, kept = compose(order, roots, seeds, olds, wanted)
         # Inputs that no part uses stay in the program, so that recording needs no bookkeeping.
         block = _blocks.put(key, GradientBlock(Entry(made, "backward"), kept))
-    elif alone and 0 < len(order) <= LONGEST:
+    elif alone and 0 < len(order) <= LONGEST and block.returns.pay(len(order)):
         keep(order[0].call.number, Route(order, roots[0], seeds[0][0], leaves, olds, block))
     results = recorder.record(block.entry, values)
     found: list = [None] * len(wanted)

@@ -8,12 +8,33 @@ that the gradient program needs, in one pass.
 
 from __future__ import annotations
 
+from itertools import count
+
 from facula.autograd.node import AccumulateGrad
 from facula.base.caches import Cache
 
 LONGEST = 1000  # nodes: writing out a walk takes some milliseconds for every hundred
 _KEPT = 4  # routes from one kind of root: sequences of several lengths, training and validation
 _routes = Cache(1000)  # number of the root's call -> routes, the last one followed first
+
+
+class Returns:
+    """How often a graph came again soon, while the routes from its root would still be kept.
+
+    Where programs take turns, as with sentences of all lengths, walks are not worth writing out.
+    """
+
+    __slots__ = ("last", "soon")
+    _described = count()
+
+    def __init__(self):
+        self.last, self.soon = next(Returns._described), 0
+
+    def pay(self, nodes: int) -> bool:
+        """Whether its walk is worth writing out, now that the graph was described again."""
+        since, self.last = self.last, next(Returns._described)
+        self.soon = self.soon + 1 if self.last - since <= _KEPT else 0
+        return self.soon > nodes // 100
 
 
 class Route:

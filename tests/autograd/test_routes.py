@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import facula as torch
+from facula.autograd import routes
 
 X = np.array([0.5, -1.25, 2.0])
 
@@ -175,3 +176,25 @@ def test_sequences_of_changing_length():
             h = h * 0.5
         h.sum().backward()
         assert a.grad.tolist() == pytest.approx([0.5**length] * 3)
+
+
+def test_walks_are_written_out_for_graphs_that_come_again_soon(monkeypatch):
+    written = []
+    original = routes._written
+    monkeypatch.setattr(routes, "_written", lambda *a: written.append(1) or original(*a))
+
+    def chain(length):
+        a = leaf()
+        x = a
+        for _ in range(length):
+            x = x.atan().tan()
+        x.sum().backward()
+        same([a.grad], np.ones(3))
+
+    for _ in range(3):
+        for length in range(1, 13):
+            chain(length)
+    assert not written
+    for _ in range(3):
+        chain(5)
+    assert len(written) == 1

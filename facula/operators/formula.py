@@ -9,6 +9,7 @@ comparing what it is given with what it was given before, which is cheaper than 
 from __future__ import annotations
 
 import functools
+from operator import attrgetter, is_
 from typing import Any
 
 from facula.autograd.handle import TensorBase, wrap
@@ -96,6 +97,9 @@ def _rebuild(structure, tensors):
     return cls([_rebuild(s, tensors) for s in structure])
 
 
+_spec_of, _buffer_of = attrgetter("spec"), attrgetter("buffer")
+
+
 class Update:
     """Calls of one formula with the same lists of tensors: an optimizer's step.
 
@@ -133,12 +137,12 @@ class Update:
                         item._sync()
                 values.append(item._value)
         values += self._values_of(numbers)
-        specs = [value.spec for value in values]
+        specs = [*map(_spec_of, values)]
         lengths = [*map(len, lists)]
         if (
             specs != self._specs
             or lengths != self._lengths
-            or structure != self._structure
+            or (structure is not self._structure and structure != self._structure)
             or self._epoch != forgotten[0]
         ):
             known, values = self._find((*lists, *numbers), structure)
@@ -151,6 +155,8 @@ class Update:
         before = self._numbers
         if len(before) != len(numbers):
             before = self._numbers = [float_value(0.0) for _ in numbers]
+        elif all(map(is_, map(_buffer_of, before), numbers)):
+            return before
         found = []
         for i, number in enumerate(numbers):
             if number.__class__ is not float:

@@ -29,6 +29,7 @@ class Cohort:
         "members",
         "names",
         "states",
+        "steady",
         "tensors",
         "updates",
         "values",
@@ -46,6 +47,7 @@ class Cohort:
         self.states: list[dict[str, Any]] = []
         self.complex = False
         self.updates: dict[Any, Any] = {}  # by formula, what is remembered of its last call
+        self.steady: Steady | None = None  # what the next step has to do as well
 
     def column(self, name: str) -> list[Tensor]:
         """The buffer called ``name`` of every parameter, as it stands in the state now."""
@@ -55,7 +57,7 @@ class Cohort:
     def is_intact(self) -> bool:
         """False once someone put other tensors in the place of the shared ones."""
         for name, tensor in zip(self.names, self.tensors):
-            if not all(map(is_, [state.get(name) for state in self.states], repeat(tensor))):
+            if not all(map(is_, map(_get, self.states, repeat(name)), repeat(tensor))):
                 return False
         return True
 
@@ -65,6 +67,25 @@ class Cohort:
         if versions != self.versions:
             self.values = tuple(float(t) for t in self.tensors)
             self.versions = versions
+
+
+class Steady:
+    """The last step of a cohort, for optimizers whose numbers depend on the options alone.
+
+    While a group's options are the very objects they were, the next step is the same again.
+    """
+
+    __slots__ = ("numbers", "options", "rule", "structure")
+
+    def __init__(self, group: dict[str, Any], rule: Any, numbers: tuple, structure: dict) -> None:
+        self.options = [*group.values()]
+        self.rule = rule
+        self.numbers = numbers
+        self.structure = structure
+
+    def holds(self, group: dict[str, Any]) -> bool:
+        """Whether no option was changed, added or removed."""
+        return len(group) == len(self.options) and all(map(is_, group.values(), self.options))
 
 
 class Plan:
@@ -89,12 +110,17 @@ class Plan:
         members = self.group["params"]
         if self.names != names or len(self.members) != len(members):
             return False
-        for member, before, grad, missing in zip(members, self.members, grads, self.missing):
-            if member is not before or (grad is None) is not missing:
-                return False
+        if not all(map(is_, members, self.members)):
+            return False
+        if [*map(is_, grads, _NONE)] != self.missing:
+            return False
         if not self._has_states(optimizer.state):
             return False
-        return not optimizer._shared or all(map(Cohort.is_intact, self.cohorts))
+        if optimizer._shared:
+            for cohort in self.cohorts:
+                if not cohort.is_intact():
+                    return False
+        return True
 
     def _has_states(self, state: Any) -> bool:
         """Whether the parameters in use still have the states they had.
@@ -102,13 +128,14 @@ class Plan:
         Most optimizers have one group: then the entries come in the plan's order, and comparing
         those is cheaper than asking for each parameter.
         """
-        if len(state) == len(self.used):
-            for (param, entry), before, kept in zip(state.items(), self.used, self.states):
-                if param is not before or entry is not kept:
-                    break
-            else:
-                return True
-        return all(map(is_, self.states, map(state.get, self.used)))
+        used, states = self.used, self.states
+        if len(state) == len(used) and all(map(is_, state, used)):
+            return all(map(is_, state.values(), states))
+        return all(map(is_, states, map(state.get, used)))
+
+
+_get = dict.get
+_NONE = repeat(None)
 
 
 def as_real(tensor: Tensor) -> Tensor:

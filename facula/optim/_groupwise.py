@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from facula import tensors
 from facula.autograd import enable_grad
 from facula.operators.formula import Update, formula
-from facula.optim._cohorts import Cohort, Plan, as_real, make_plan
+from facula.optim._cohorts import Cohort, Plan, Steady, as_real, make_plan
 from facula.optim.optimizer import Optimizer
 from facula.runtime.recorder import recorder
 from facula.tensors import Tensor, assign_values
@@ -67,6 +68,7 @@ class GroupwiseOptimizer(Optimizer):
     """
 
     _shared: tuple[str, ...] = ("step",)
+    _steady = False  # whether the numbers of the rule depend on nothing but the group's options
     _sparse_error: str | None = None  # None: sparse gradients are accepted and made dense
 
     def _buffers(self, group: dict[str, Any]) -> tuple[str, ...]:
@@ -96,7 +98,7 @@ class GroupwiseOptimizer(Optimizer):
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update all parameters that have a gradient; returns the closure's loss, if any."""
-        loss = evaluate(closure)
+        loss = None if closure is None else evaluate(closure)
         for group in self.param_groups:
             grads = [p._grad for p in group["params"]]
             plan = self._plan(group, grads)
@@ -107,8 +109,20 @@ class GroupwiseOptimizer(Optimizer):
                     present = self._made_dense(present)
                 if cohort.complex:
                     present = [as_real(g) for g in present]
-                self._update(group, plan, cohort, present)
+                steady = cohort.steady
+                if steady is not None and recorder.capture is None and steady.holds(group):
+                    self._repeat(plan, cohort, present, steady)
+                else:
+                    self._update(group, plan, cohort, present)
         return loss
+
+    def _repeat(self, plan: Plan, cohort: Cohort, grads: list[Tensor], steady: Steady) -> None:
+        """Take the step that :meth:`_apply` would take for the same options."""
+        params = cohort.members
+        buffers = [cohort.column(name) for name in plan.names or ()]
+        lists = (params, grads, *buffers)
+        new = steady.rule.recorded(cohort, lists, steady.numbers, steady.structure)
+        assign_values([*chain(params, *buffers)], new)
 
     def _plan(self, group: dict[str, Any], grads: list[Tensor | None]) -> Plan:
         names = self._buffers(group)
@@ -146,7 +160,8 @@ class GroupwiseOptimizer(Optimizer):
         if cohort.complex:
             params = [as_real(p) for p in params]
         lists = (*buffers, cohort.tensors) if cohort.tensors else buffers
-        if recorder.capture is not None:  # each replay asks for the numbers of its own step
+        captured = recorder.capture is not None
+        if captured:  # each replay asks for the numbers of its own step
             numbers = recorder.capture.note_numbers(
                 self, group, cohort, values, numbers, structure, differentiable
             )
@@ -160,6 +175,8 @@ class GroupwiseOptimizer(Optimizer):
         else:
             new = rule.recorded(cohort, (params, grads, *lists), numbers, structure)
             assign_values(targets, new)
+            if self._steady and not (cohort.fresh or cohort.complex or captured):
+                cohort.steady = Steady(group, rule, numbers, structure)
         if cohort.tensors:
             cohort.values = values
             cohort.versions = [t._version for t in cohort.tensors]

@@ -30,6 +30,7 @@ class SGD(GroupwiseOptimizer):
     """
 
     _shared = ()
+    _steady = True
     _later_options = {
         "nesterov": False,
         "maximize": False,
@@ -101,7 +102,7 @@ class SGD(GroupwiseOptimizer):
                 lr if lr.__class__ is float else number(lr),
                 self._decay(group, plan),
                 momentum if momentum.__class__ is float else number(momentum),
-                number(1.0 - dampening),
+                1.0 if dampening == 0.0 else number(1.0 - dampening),  # the same object every time
             ),
             momentum=uses_momentum,
             nesterov=bool(group["nesterov"]),

@@ -19,9 +19,9 @@ from facula.runtime.source import Line
 
 _LIMIT = 200_000  # nodes kept in all: programs that never repeat must not fill the memory
 _cache: dict[tuple, Plan] = {}
-# By the key alone: which values were seen how often in the last run, which of them were computed,
-# and the plan. A loop does the same again, and need not find out anew what is still needed.
-_latest: dict[tuple, tuple[list[int], tuple[int, ...], Plan]] = {}
+# By the key alone: which values were seen how often in the last run, and the plan. A loop does the
+# same again, and need not find out anew what is still needed.
+_latest: dict[tuple, tuple[list[int], Plan]] = {}
 _kept = {"nodes": 0}
 # How often an engine was chosen for a program: a number that stands still while a loop is steady.
 _choices = itertools.count()
@@ -33,7 +33,7 @@ class Plan:
 
     __slots__ = (
         "_donors_in", "_expanded", "_recorded", "chosen", "donors", "early", "engine", "executable",
-        "late", "sightings",
+        "late", "pick_early", "pick_late", "pick_targets", "sightings",
     )  # fmt: skip
 
     def __init__(self, key, live, specs, calls, lines):
@@ -48,6 +48,8 @@ class Plan:
         self._donors_in: Any = None
         self.late: Sequence[int] = ()  # results that the engine may compute while Python goes on
         self.early: Sequence[int] = ()  # the others, if there are any late ones
+        self.pick_targets = picker(live)  # from all values those that are computed
+        self.pick_early = self.pick_late = picker(())  # from results
 
     @property
     def nodes(self) -> list[Node]:
@@ -121,6 +123,7 @@ class Plan:
         self.late = getattr(self.executable, "late", ())
         if self.late:
             self.early = sorted(set(range(len(self.outputs))) - set(self.late))
+            self.pick_early, self.pick_late = picker(self.early), picker(self.late)
 
     def text(self) -> str:
         return program_text(self.nodes, self.outputs)
@@ -184,18 +187,18 @@ def _make_room() -> None:
         _cache.update(kept)
 
 
-def find_latest(key: tuple, counts: list[int]) -> tuple[tuple[int, ...], Plan] | None:
-    """What the last run of these calls computed, if all values are seen as often as then."""
+def find_latest(key: tuple, counts: list[int]) -> Plan | None:
+    """The plan of the last run of these calls, if all values are seen as often as then."""
     found = _latest.get(key)
-    return found[1:] if found is not None and found[0] == counts else None
+    return found[1] if found is not None and found[0] == counts else None
 
 
-def note_latest(key: tuple, counts: list[int], live: tuple[int, ...], plan: Plan) -> None:
+def note_latest(key: tuple, counts: list[int], plan: Plan) -> None:
     """Remember a run for :func:`find_latest`, if its program is known to come again."""
     if plan.sightings > 1:
         if len(_latest) >= _MOST_LATEST:
             _latest.clear()
-        _latest[key] = counts, live, plan
+        _latest[key] = counts, plan
 
 
 def count() -> int:

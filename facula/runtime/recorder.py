@@ -288,27 +288,26 @@ class Recorder:
             self._drop_interrupted()
         counts = [*map(getrefcount, values)]
         whole = tuple(key)
-        latest = plans.find_latest(whole, counts)
-        live = _seen(values, counts) if latest is None else latest[0]
+        plan = plans.find_latest(whole, counts)
+        live = _seen(values, counts) if plan is None else ()
         self._start()
-        if not live:
+        if plan is None and not live:
             self.land()
             return
         self.runs += 1
         results: list = []
         left = False
         try:
-            if latest is None:
+            if plan is None:
                 plan = plans.find(whole, live, inputs, calls, lines)
-                plans.note_latest(whole, counts, live, plan)
-            else:
-                plan = latest[1]
+                plans.note_latest(whole, counts, plan)
             buffers = [*map(_buffer_of, inputs)]
             dying = plan.dying(inputs, counts, _SEEN_TWICE)
-            targets = [values[position] for position in live]
+            targets = plan.pick_targets(values)
             give = give_now = _setting(targets, results)
-            if dying or plan.late:
-                left = leave and bool(plan.late)  # also if Ctrl-C comes before it is known
+            leave = leave and bool(plan.late)
+            if dying or leave:
+                left = leave  # also if Ctrl-C comes before it is known
                 if left:
                     give = self._giving(plan, targets, results)
                     self.in_flight = plan
@@ -318,7 +317,7 @@ class Recorder:
                 results += plan.run(buffers)
         except Exception:
             self.land()
-            self._salvage(pending, live)
+            self._salvage(pending, live or _seen(values, counts))
             raise
         finally:
             if results:  # there are none after a failure, but there may be after Ctrl-C
@@ -327,13 +326,15 @@ class Recorder:
                 if not left:
                     self.in_flight = None
 
-    def _giving(self, plan: plans.Plan, targets: list[Value], results: list) -> Iterator:
+    def _giving(self, plan: plans.Plan, targets: tuple[Value, ...], results: list) -> Iterator:
         """Will give values their results, once there are any: now, or when the run lands."""
-        early = [targets[i] for i in plan.early]
-        late = [targets[i] for i in plan.late]
         return chain(
-            _setting(early, map(results.__getitem__, plan.early)),
-            map(self.late.__setitem__, late, map(results.__getitem__, plan.late)),
+            _setting(plan.pick_early(targets), map(results.__getitem__, plan.early)),
+            map(
+                self.late.__setitem__,
+                plan.pick_late(targets),
+                map(results.__getitem__, plan.late),
+            ),
         )
 
     def _salvage(self, pending, live) -> None:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+from facula.engines import freed_memory
 from facula.engines.protocol import Engine
 
 _MODULES = {
@@ -28,6 +29,8 @@ def engine(name: str) -> Engine:
     if found is None:
         if name not in _MODULES:
             raise ValueError(f"no engine is called {name!r}; there are {', '.join(_MODULES)}")
+        if not _loaded:
+            freed_memory.keep()
         found = importlib.import_module(_MODULES[name]).make()
         if _threads:
             found.use_threads(_threads[-1])

@@ -169,9 +169,20 @@ def _choose(params, condition, a, b):
     bits = _BITS.get(getattr(a, "dtype", None))
     if bits is None or not isinstance(b, (np.ndarray, np.generic)) or np.size(condition) < 4096:
         return np.where(condition, a, b)
-    mask = np.negative(condition.astype(bits))
+    mask = condition.astype(bits)
     x, y = a.view(bits), b.view(bits)
-    return (((x ^ y) & mask) ^ y).view(a.dtype)
+    if not x.ndim and not x and y.shape == mask.shape:  # zero, or what the mask has no bit of
+        mask -= 1
+        mask &= y
+        return mask.view(a.dtype)
+    np.negative(mask, out=mask)
+    found = x ^ y
+    if found.shape == mask.shape:
+        found &= mask
+        found ^= y
+    else:
+        found = (found & mask) ^ y
+    return found.view(a.dtype)
 
 
 def _infer_select(specs, params) -> Spec:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from facula import operators as ops
 from facula import tensors
 from facula.nn import init
 from facula.nn.modules.module import Module
 from facula.nn.parameter import Parameter
-from facula.operators.recurrent_steps import gru_step, lstm_step, relu_step, tanh_step
+from facula.operators.linear import linear
+from facula.operators.recurrent_cells import CELLS
+from facula.operators.recurrent_steps import STEPS
 from facula.tensors import Tensor
 
 
@@ -66,7 +67,7 @@ class RNNCellBase(Module):
                     f"{kind}: Expected {name} to be 1D or 2D, got {value.dim()}D instead"
                 )
 
-    def _run(self, step: Any, input: Tensor, states: tuple | None, count: int) -> tuple:
+    def _run(self, cell: str, input: Tensor, states: tuple | None, count: int) -> tuple:
         batched = input.dim() == 2
         rows = input if batched else input.unsqueeze(0)
         if rows.size(1) != self.input_size:
@@ -92,8 +93,10 @@ class RNNCellBase(Module):
                     f"{self.hidden_size}"
                 )
         weights = (self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-        gates = ops.linear(rows, weights[0], weights[2])
-        new = step(gates, states, weights)
+        if linear.exchangeable:
+            new = CELLS[cell](rows, states, weights)
+        else:  # autocast is on, which looks at each operation
+            new = STEPS[cell](linear(rows, weights[0], weights[2]), states, weights)
         return new if batched else tuple(s.squeeze(0) for s in new)
 
 
@@ -116,11 +119,10 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         self._check(input, (hx,), ("hidden",))
-        steps = {"tanh": tanh_step, "relu": relu_step}
-        if self.nonlinearity not in steps:
+        if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         states = None if hx is None else (hx,)
-        return self._run(steps[self.nonlinearity], input, states, 1)[0]
+        return self._run(self.nonlinearity, input, states, 1)[0]
 
 
 class LSTMCell(RNNCellBase):
@@ -138,7 +140,7 @@ class LSTMCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Any = None) -> tuple[Tensor, Tensor]:
         self._check(input, tuple(hx) if hx is not None else (), ("hx[0]", "hx[1]"))
-        return self._run(lstm_step, input, None if hx is None else tuple(hx), 2)  # type: ignore
+        return self._run("lstm", input, None if hx is None else tuple(hx), 2)  # type: ignore
 
 
 class GRUCell(RNNCellBase):
@@ -156,4 +158,4 @@ class GRUCell(RNNCellBase):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         self._check(input, (hx,), ("hidden",))
-        return self._run(gru_step, input, None if hx is None else (hx,), 1)[0]
+        return self._run("gru", input, None if hx is None else (hx,), 1)[0]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from facula import operators as ops
@@ -14,6 +15,8 @@ from facula.func.trees import leaves, mapped, rebuilt, tensors_of
 from facula.tensors import Tensor
 
 Argnums = int | tuple[int, ...]
+
+_BASIS_ELEMENTS = 1 << 20  # of unit vectors that are made at once
 
 
 def _tracked(x: Any) -> Any:
@@ -26,6 +29,11 @@ def _tracked(x: Any) -> Any:
 def _plain(x: Any, outer: bool) -> Any:
     """Without history, unless an outer gradient is being taken."""
     return x if outer or not isinstance(x, Tensor) else x.detach()
+
+
+def _shown(tree: Any, outer: bool) -> Any:
+    """What the user gets of a tree of results."""
+    return mapped(lambda x: _plain(x, outer), tree)
 
 
 def _outer(*trees: Any) -> bool:
@@ -44,13 +52,23 @@ def _picked(args: tuple, argnums: Argnums) -> tuple[tuple, list[int]]:
     return tuple(new), chosen
 
 
-def _pull_back(outputs: list[Tensor], inputs: list[Tensor], weights: Any) -> list[Tensor]:
-    """Gradients of outputs, zeros where nothing depends on an input."""
+def _pull_back(
+    outputs: list[Tensor], inputs: list[Tensor], weights: Any, traced: bool = True
+) -> list[Tensor]:
+    """Gradients of outputs, zeros where nothing depends on an input.
+
+    ``traced`` says whether they are to be differentiated again, which costs some time.
+    """
     pairs = [(o, w) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
     if not pairs:
         return [tensors.zeros_like(x.detach()) for x in inputs]
     found = autograd.grad(
-        [o for o, _ in pairs], inputs, [w for _, w in pairs], create_graph=True, allow_unused=True
+        [o for o, _ in pairs],
+        inputs,
+        [w for _, w in pairs],
+        retain_graph=True,
+        create_graph=traced,
+        allow_unused=True,
     )
     pulled = zip(found, inputs, strict=True)
     return [tensors.zeros_like(x.detach()) if g is None else g for g, x in pulled]
@@ -74,12 +92,12 @@ def grad_and_value(func: Callable, argnums: Argnums = 0, has_aux: bool = False) 
                 )
             trees = [new[n] for n in chosen]
             flat = tensors_of(trees, "arguments to differentiate by")
-            found = _pull_back([value], flat, [None])
+            found = _pull_back([value], flat, [None], outer)
             grads = rebuilt(trees, [_plain(g, outer) for g in found])
         answer = grads[0] if isinstance(argnums, int) else tuple(grads)
         value = _plain(value, outer)
         if has_aux:
-            return answer, (value, mapped(lambda x: _plain(x, outer), aux))
+            return answer, (value, _shown(aux, outer))
         return answer, value
 
     return wrapped
@@ -114,14 +132,14 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 
     def pull_back(*cotangents: Any) -> Any:
         weights = leaves(cotangents[0] if len(cotangents) == 1 else cotangents)
-        with enable_grad():
-            found = _pull_back(outputs, inputs, weights)
         keep = outer or _outer(cotangents)
+        with enable_grad():
+            found = _pull_back(outputs, inputs, weights, keep)
         grads = rebuilt(tracked, [_plain(g, keep) for g in found])
         return tuple(grads)
 
-    shown = mapped(lambda x: _plain(x, outer), value)
-    return (shown, pull_back, aux) if has_aux else (shown, pull_back)
+    shown = _shown(value, outer)
+    return (shown, pull_back, _shown(aux, outer)) if has_aux else (shown, pull_back)
 
 
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, has_aux: bool = False) -> tuple:
@@ -136,20 +154,53 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, has_aux: bool = Fals
         # The derivative of the pull-back in its (linear) weights is the push-forward.
         weights = [tensors.zeros_like(o.detach()).requires_grad_() for o in outputs]
         pulled = _pull_back(outputs, inputs, weights)
-        moved = _pull_back(pulled, weights, leaves(tuple(tangents)))
-    shown = mapped(lambda x: _plain(x, outer), value)
+        moved = _pull_back(pulled, weights, leaves(tuple(tangents)), outer)
+    shown = _shown(value, outer)
     change = rebuilt(value, [_plain(m, outer) for m in moved])
-    return (shown, change, aux) if has_aux else (shown, change)
+    return (shown, change, _shown(aux, outer)) if has_aux else (shown, change)
 
 
-def _rows(output: Tensor, inputs: list[Tensor]) -> list[Tensor]:
+def _basis(shape: tuple, dtype: Any) -> Iterator[Tensor]:
+    """One after the other, the tensors of a shape that are 1 in one place and 0 elsewhere.
+
+    Each is a value that is given, so what is computed from them is one program for all of them.
+    """
+    count = math.prod(shape)
+    at_once = max(1, _BASIS_ELEMENTS // max(count, 1))
+    places = tensors.arange(count)
+    for begin in range(0, count, at_once):
+        some = tensors.arange(begin, min(begin + at_once, count))
+        yield from (some[:, None] == places).to(dtype).reshape(-1, *shape).unbind(0)
+
+
+def _rows(output: Tensor, inputs: list[Tensor], traced: bool) -> list[Tensor]:
     """The Jacobian of one output by each input: shape of the output, then of the input."""
-    flat = output.reshape(-1)
-    rows = [_pull_back([flat[i]], inputs, [None]) for i in range(flat.numel())]
-    if not rows:
+    if not output.numel():
         return [tensors.zeros(*output.shape, *x.shape, dtype=x.dtype) for x in inputs]
+    basis = _basis(output.shape, output.dtype)
+    rows = [_pull_back([output], inputs, [one], traced) for one in basis]
     columns = zip(*rows, strict=True)
     return [ops.stack(list(c)).reshape(*output.shape, *c[0].shape) for c in columns]
+
+
+def _columns(outputs: list[Tensor], inputs: list[Tensor], traced: bool) -> list[list[Tensor]]:
+    """The same for every output, an element of the inputs at a time."""
+    weights = [tensors.zeros_like(o.detach()).requires_grad_() for o in outputs]
+    pulled = _pull_back(outputs, inputs, weights)
+    found: list[list[Tensor]] = [[] for _ in outputs]
+    for n, x in enumerate(inputs):
+        moved = [
+            _pull_back([pulled[n]], weights, [one], traced) for one in _basis(x.shape, x.dtype)
+        ]
+        for k, out in enumerate(outputs):
+            shape = (*out.shape, *x.shape)
+            columns = [m[k] for m in moved]
+            found[k].append(
+                ops.stack(columns, -1).reshape(shape)
+                if columns
+                else tensors.zeros(*shape, dtype=out.dtype)
+            )
+    return found
 
 
 def jacrev(
@@ -173,11 +224,11 @@ def jacrev(
             inputs = tensors_of(trees, "arguments to differentiate by")
 
             def of_one(output: Tensor) -> Any:
-                found = rebuilt(trees, [_plain(r, outer) for r in _rows(output, inputs)])
+                found = rebuilt(trees, [_plain(r, outer) for r in _rows(output, inputs, outer)])
                 return found[0] if isinstance(argnums, int) else tuple(found)
 
             jacobian = mapped(of_one, value)
-        return (jacobian, aux) if has_aux else jacobian
+        return (jacobian, _shown(aux, outer)) if has_aux else jacobian
 
     return wrapped
 
@@ -190,10 +241,29 @@ def jacfwd(
     randomness: str = "error",
     chunk_size: int | None = None,
 ) -> Callable:
-    """A function that returns the Jacobian (as ``jacrev`` does, row by row)."""
-    return jacrev(func, argnums, has_aux=has_aux)
+    """A function that returns the Jacobian, computed one column at a time."""
+
+    @functools.wraps(func)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        with enable_grad():
+            outer = _outer(args, kwargs)
+            new, chosen = _picked(args, argnums)
+            result = func(*new, **kwargs)
+            value, aux = result if has_aux else (result, None)
+            trees = [new[n] for n in chosen]
+            inputs = tensors_of(trees, "arguments to differentiate by")
+            columns = iter(_columns(tensors_of(value, "results"), inputs, outer))
+
+            def of_one(output: Tensor) -> Any:
+                found = rebuilt(trees, [_plain(c, outer) for c in next(columns)])
+                return found[0] if isinstance(argnums, int) else tuple(found)
+
+            jacobian = mapped(of_one, value)
+        return (jacobian, _shown(aux, outer)) if has_aux else jacobian
+
+    return wrapped
 
 
 def hessian(func: Callable, argnums: Argnums = 0) -> Callable:
     """A function that returns the matrix of second derivatives."""
-    return jacrev(jacrev(func, argnums), argnums)
+    return jacfwd(jacrev(func, argnums), argnums)

@@ -48,13 +48,13 @@ def _exclusive(x, axis):
 
 
 @operator(name="Shift", derivative={"input": lambda g, axis: _unshifted(g, axis)})
-def _shifted(input, axis):
-    """1 in front, the last element dropped."""
-    from_ = kit.reshape(kit.number(1, input._value.spec.dtype), ())
+def _shifted(input, axis, fill: int = 1):
+    """1 (or ``fill``) in front, the last element dropped."""
+    from_ = kit.reshape(kit.number(fill, input._value.spec.dtype), ())
     return _shift(input, axis, from_, low=1)
 
 
-@operator(name="Shift")
+@operator(name="Shift", derivative={"input": lambda g, axis: _shifted(g, axis, 0)})
 def _unshifted(input, axis):
     return _shift(input, axis, kit.number(0, input._value.spec.dtype), low=0)
 
@@ -71,6 +71,8 @@ def _shift(input, axis, value, low):
 
 def prod(input, dim=None, keepdim=False, *, dtype=None):
     """Product of all elements, or along one dimension."""
+    if isinstance(dim, (tuple, list)):
+        raise TypeError("prod(): argument 'dim' must be int, not tuple")
     return _prod(input, dim, keepdim, dtype)
 
 

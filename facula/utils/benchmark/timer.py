@@ -71,13 +71,20 @@ class Measurement:
         """The spread of the middle half of the runs."""
         if len(self.times) < 2:
             return 0.0
-        low, _, high = statistics.quantiles(self.times, n=4, method="inclusive")
+        low, high = self._quartiles()
         return high - low
+
+    def _quartiles(self) -> tuple[float, float]:
+        low, _, high = statistics.quantiles(self.times, n=4, method="inclusive")
+        return low, high
 
     def __repr__(self) -> str:
         spec = self.task_spec
         unit, size = unit_of(self.median)
-        lines = [f"<{__name__}.Measurement object at {hex(id(self))}>", spec.title]
+        lines = [
+            f"<torch.utils.benchmark.utils.common.Measurement object at {hex(id(self))}>",
+            spec.title,
+        ]
         if spec.description:
             lines.append(spec.description)
         if spec.setup != "pass":
@@ -85,12 +92,14 @@ class Measurement:
         value = "Median" if len(self.times) > 1 else ""
         lines.append(f"  {value + ': ' if value else ''}{self.median / size:.2f} {unit}")
         if len(self.times) > 1:
-            lines.append(f"  IQR:    {self.iqr / size:.2f} {unit}")
-        runs = f"{len(self.times)} measurement{'s' if len(self.times) > 1 else ''}"
+            low, high = (quartile / size for quartile in self._quartiles())
+            lines.append(f"  IQR:    {high - low:.2f} {unit} ({low:.2f} to {high:.2f})")
         threads = f"{spec.num_threads} thread{'s' if spec.num_threads > 1 else ''}"
-        return "\n".join(
-            [*lines, f"  {runs}, {self.number_per_run} runs per measurement, {threads}"]
-        )
+        if len(self.times) > 1:
+            runs = f"{len(self.times)} measurements, {self.number_per_run} runs per measurement"
+        else:
+            runs = f"1 measurement, {self.number_per_run} runs "
+        return "\n".join([*lines, f"  {runs}, {threads}"])
 
 
 class Timer:

@@ -1,7 +1,8 @@
 """``torch.autograd``: the gradient graph, the backward sweep, custom functions, modes."""
 
 from facula.autograd import functional as functional
-from facula.autograd import node as graph
+from facula.autograd import grad_mode as grad_mode
+from facula.autograd import graph as graph
 from facula.autograd import profiler as profiler
 from facula.autograd.anomaly import detect_anomaly as detect_anomaly
 from facula.autograd.anomaly import set_detect_anomaly as set_detect_anomaly

@@ -87,7 +87,8 @@ def _root_edges(tensors):
 
 
 def _checked_grads(tensors, grads):
-    """The gradient given for each root: None stands for one (scalars only)."""
+    """The gradient given for each root, in its dtype: None stands for one (scalars only)."""
+    checked = []
     if len(grads) != len(tensors):
         raise RuntimeError(f"got {len(tensors)} tensors and {len(grads)} gradients")
     for tensor, grad in zip(tensors, grads, strict=True):
@@ -109,6 +110,9 @@ def _checked_grads(tensors, grads):
                 f"Mismatch in shape: grad_output[0] has a shape of {grad._value.spec.size} and "
                 f"output[0] has a shape of {spec.size}."
             )
+        same = grad is None or grad._value.spec.dtype is spec.dtype
+        checked.append(grad if same else fit(grad, spec))
+    return checked
 
 
 def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate):
@@ -120,7 +124,7 @@ def run_backward(tensors, grads, retain_graph, create_graph, targets, accumulate
     if alone and not create_graph and repeated(tensors[0], retain_graph):
         return None
     roots = _root_edges(tensors)
-    _checked_grads(tensors, grads)
+    grads = _checked_grads(tensors, grads)
     order = everything = reachable(roots)
     if targets is not None:  # nodes that lead to no target take no part, and stay usable
         order = leading_to(everything, targets)

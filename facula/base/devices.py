@@ -21,12 +21,12 @@ class device:
             type, index = "cuda", type
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
-        name, _, number = type.partition(":")
+        name, colon, number = type.partition(":")
         if name not in _TYPES:
             raise RuntimeError(
                 f"Expected one of {', '.join(_TYPES)} device type at start of device string: {type}"
             )
-        if number:
+        if colon:
             if index is not None:
                 raise RuntimeError(
                     f"type (string) must not include an index because index was passed "

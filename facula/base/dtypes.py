@@ -177,6 +177,18 @@ def combine_categories(higher: dtype | None, lower: dtype | None) -> dtype | Non
     return higher
 
 
+_PYTHON = {float: float64, int: int64, bool: bool_, complex: complex128}
+
+
+def meant(given):
+    """What ``dtype=`` stands for: a dtype, None, or the dtype of a Python type such as float."""
+    if given.__class__ is not type:
+        return given
+    if given not in _PYTHON:
+        raise TypeError(f"argument 'dtype' must be torch.dtype, not {given.__name__}")
+    return _PYTHON[given]
+
+
 def python_scalar_dtype(value) -> dtype:
     """The dtype a Python number has on its own: bool, int64, default float or complex."""
     if isinstance(value, bool):

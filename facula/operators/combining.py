@@ -39,7 +39,9 @@ def hypot(input, other: Operand):
 })  # fmt: skip
 def lerp(input, end, weight: Operand):
     """``input + weight * (end - input)``, exact at both ends."""
-    own = kit.result_type(input, end)
+    own, other = input._value.spec.dtype, end._value.spec.dtype
+    if own is not other:
+        raise RuntimeError(f"expected dtype {own!r} for `end` but got dtype {other!r}")
     input, end = widened(input), widened(end)
     if isinstance(weight, TensorBase):
         weight = widened(weight)
@@ -85,6 +87,11 @@ def addcmul(input, tensor1, tensor2, *, value=1):
     "tensor2": lambda g, tensor1, tensor2, value: -g * conj((value * tensor1 / tensor2) / tensor2),
 })  # fmt: skip
 def _addcdiv(input, tensor1, tensor2, value: Number):
+    if kit.result_type(tensor1, tensor2).category < dtypes.FLOAT:
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future release addcdiv "
+            "will perform a true division of tensor1 and tensor2. Convert one to a float."
+        )
     own = kit.floating(kit.result_type(input, tensor1, tensor2))
     return narrowed(widened(input) + value * widened(tensor1) / widened(tensor2), own)
 

@@ -47,6 +47,8 @@ def diff(input, n=1, dim=-1, prepend=None, append=None):
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = kit.axis_of(dim, len(_shape(input)))
     parts = [x for x in (prepend, input, append) if x is not None]
+    if any(len(_shape(x)) != len(_shape(input)) for x in parts):
+        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     x = cat(parts, axis) if len(parts) > 1 else input
     if n == 0:
         return identity(input)

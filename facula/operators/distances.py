@@ -12,7 +12,7 @@ from facula.graph.primitives import reduction as r
 from facula.operators import kit
 from facula.operators.arithmetic import _add, _select, _sub, maximum, mul, pow_, true_divide
 from facula.operators.axis_tables import add_axis, read_axis
-from facula.operators.basic import zero_like
+from facula.operators.basic import cast, zero_like
 from facula.operators.expanding import _expand
 from facula.operators.movement import _view
 from facula.operators.operator import operator
@@ -212,7 +212,10 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
         raise RuntimeError(
             f"expected common dtype to be floating point, yet common dtype is {common.legacy}"
         )
+    if eps < 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps}")
     ndim = len(kit.broadcast_shapes(x1, x2))
+    x1, x2 = [x if x._value.spec.dtype is common else cast(x, common) for x in (x1, x2)]
     return _cosine(x1, x2, kit.axis_of(dim, ndim), float(eps))
 
 

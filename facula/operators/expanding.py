@@ -87,6 +87,8 @@ def broadcast_to(input, size):
 def broadcast_shapes(*shapes):
     """The shape that operands of these shapes broadcast to."""
     shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    if any(n < 0 for shape in shapes for n in shape):
+        raise ValueError("Attempting to broadcast a dimension with negative length!")
     try:
         return Size(common("broadcast", *shapes)) if shapes else Size()
     except RuntimeError:

@@ -37,6 +37,15 @@ def _cat(tensors, dim: int):
     return kit.bind(m.concat, *[kit.as_dtype(t, to) for t in tensors], axis=axis)
 
 
+def _several(tensors, name):
+    """A list of the operands; a single tensor is none, although one can iterate over it."""
+    if isinstance(tensors, TensorBase):
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
+    return list(tensors)
+
+
 def cat(tensors, dim=0):
     """Tensors joined along an existing dimension.
 
@@ -45,9 +54,9 @@ def cat(tensors, dim=0):
     tensor([[0., 0.],
             [1., 1.]])
     """
-    tensors = list(tensors)
+    tensors = _several(tensors, "cat")
     if not tensors:
-        raise ValueError("expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, x in enumerate(tensors):
         if not isinstance(x, TensorBase):
             raise TypeError(
@@ -58,6 +67,8 @@ def cat(tensors, dim=0):
     ndim = len(_shape(kept[0]))
     if ndim == 0:
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    if all(_shape(x) == (0,) for x in tensors):
+        return _cat(tensors, 0)
     axis = kit.axis_of(dim, ndim)
     for i, x in enumerate(kept):
         shape = _shape(x)
@@ -97,7 +108,7 @@ def _stack(tensors, dim: int):
 
 def stack(tensors, dim=0):
     """Tensors of one shape joined along a new dimension."""
-    tensors = list(tensors)
+    tensors = _several(tensors, "stack")
     if not tensors:
         raise RuntimeError("stack expects a non-empty TensorList")
     shape = _shape(tensors[0])
@@ -111,7 +122,7 @@ def stack(tensors, dim=0):
 
 
 def _some(tensors, name):
-    tensors = list(tensors)
+    tensors = _several(tensors, name)
     if not tensors:
         raise RuntimeError(f"{name} expects a non-empty TensorList")
     return tensors
@@ -138,6 +149,7 @@ def dstack(tensors):
 
 def column_stack(tensors):
     """Vectors as columns, joined side by side."""
+    tensors = _several(tensors, "column_stack")
     return cat([reshape(x, (-1, 1)) if len(_shape(x)) <= 1 else x for x in tensors], 1)
 
 

@@ -49,6 +49,7 @@ def multi_margin_loss(
     if weight is not None and weight._value.spec.ndim != 1:
         raise ValueError("weight must be one-dimensional")
     single = input._value.spec.ndim <= 1
+    given = _shape(target)
     if single:
         input = _view(input, (1, input._value.spec.numel))
         target = _view(target, (target._value.spec.numel,))
@@ -62,7 +63,7 @@ def multi_margin_loss(
         if array.size and (array.min() < 0 or array.max() >= classes):
             raise RuntimeError("target out of range")
     out = _multi_margin_loss(input, target, weight, int(p), reduction, float(margin))
-    return _view(out, ()) if single and reduction == "none" else out
+    return _view(out, given) if single and reduction == "none" else out
 
 
 # Several labels for each row ---------------------------------------------------------------------

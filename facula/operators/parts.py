@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import accumulate, pairwise
 
+from facula.autograd.handle import TensorBase
+from facula.base import dtypes
 from facula.graph.primitives import movement as m
 from facula.operators import kit
 from facula.operators.joining import _cat
@@ -89,6 +91,8 @@ def _sizes(shape, size: int, dim: int) -> tuple[int, tuple[int, ...]]:
 def split(tensor, split_size_or_sections, dim=0):
     """Consecutive parts along a dimension: of one size (the last may be less) or of given ones."""
     shape = _shape(tensor)
+    if isinstance(split_size_or_sections, TensorBase):
+        split_size_or_sections = split_size_or_sections.tolist()
     if isinstance(split_size_or_sections, int):
         axis, sizes = _sizes(shape, split_size_or_sections, dim)
         kind = "Split"
@@ -119,7 +123,9 @@ split_with_sizes = split
 
 def chunk(input, chunks, dim=0):
     """About ``chunks`` equal consecutive parts along a dimension."""
-    shape = _shape(input)
+    shape, chunks = _shape(input), int(chunks)
+    if not shape:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     axis = kit.axis_of(dim, len(shape))
@@ -130,8 +136,19 @@ def chunk(input, chunks, dim=0):
 
 def tensor_split(input, indices_or_sections, dim=0):
     """Parts along a dimension: a number of nearly equal ones, or cut at given indices."""
+    if not _shape(input):
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     axis = kit.axis_of(dim, len(_shape(input)))
     n = _shape(input)[axis]
+    if isinstance(indices_or_sections, TensorBase):
+        own = indices_or_sections._value.spec
+        if own.dtype is not dtypes.int64 or own.ndim > 1:
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or "
+                f"one-dimensional tensor of dtype long, but got {own.ndim} dims of {own.dtype!r}"
+            )
     if hasattr(indices_or_sections, "tolist"):
         indices_or_sections = indices_or_sections.tolist()
     if isinstance(indices_or_sections, int):

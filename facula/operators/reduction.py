@@ -354,13 +354,13 @@ _any = _truth("any", p.maximum)
 
 
 def all(input, dim=None, keepdim=False):
-    """Whether all elements are nonzero."""
-    return _all(input, dim, keepdim)
+    """Whether all elements are nonzero; each for itself over no dimension, ``dim=()``."""
+    return input != 0 if dim == () and _shape(input) else _all(input, dim, keepdim)
 
 
 def any(input, dim=None, keepdim=False):
-    """Whether any element is nonzero."""
-    return _any(input, dim, keepdim)
+    """Whether any element is nonzero; each for itself over no dimension, ``dim=()``."""
+    return input != 0 if dim == () and _shape(input) else _any(input, dim, keepdim)
 
 
 _FUNCTIONS = [

@@ -26,10 +26,10 @@ def _check_scatter(name, input, dim, index, src=None):
     positions.index_dtype("scatter", index)
     shape, wanted = shape_of(input), shape_of(index)
     axis = kit.axis_of(dim, len(shape))
-    if max(len(shape), 1) != max(len(wanted), 1):
+    if 0 not in wanted and max(len(shape), 1) != max(len(wanted), 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as self tensor")
     source = wanted if src is None else shape_of(src)
-    if max(len(source), 1) != max(len(wanted), 1):
+    if 0 not in wanted and max(len(source), 1) != max(len(wanted), 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
     if src is not None and src._value.spec.dtype is not input._value.spec.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype")

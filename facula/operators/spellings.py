@@ -1,8 +1,10 @@
-"""Other names that PyTorch takes for an argument: NumPy's ``axis``, and those of its overloads."""
+"""Other names that PyTorch takes for an argument: NumPy's, those of overloads, Python's types."""
 
 from __future__ import annotations
 
 import functools
+
+from facula.base import dtypes
 
 NUMPY = {"axis": "dim", "keepdims": "keepdim", "x": "input", "x1": "input", "x2": "other"}
 
@@ -10,7 +12,8 @@ _TAKE_NUMPY = """
     sum mean prod amax amin max min argmax argmin all any nansum nanmean var std var_mean
     std_mean logsumexp cumsum cumprod cat concat concatenate stack squeeze unsqueeze flip
     softmax log_softmax split chunk unbind sort argsort topk median norm count_nonzero
-    index_select gather roll diff cummax cummin
+    index_select gather roll diff cummax cummin logcumsumexp mode kthvalue nanmedian aminmax
+    quantile nanquantile cross select narrow take_along_dim trapezoid cumulative_trapezoid
     """.split()
 
 _PARTS = {"sections": "indices_or_sections", "indices": "indices_or_sections"}
@@ -59,13 +62,21 @@ def other_names(name: str) -> dict[str, str]:
 def accepting(name: str, function):
     """``function`` that also takes other names for its arguments; itself if it has no others."""
     others = other_names(name)
-    if not others:
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
+    typed = code is not None and "dtype" in code.co_varnames[: _count(code)]
+    if not others and not typed:
         return function
 
     @functools.wraps(function)
     def wrapped(*args, **kwargs):
         if kwargs:
             kwargs = {others.get(k, k): v for k, v in kwargs.items()}
+            if kwargs.get("dtype").__class__ is type:
+                kwargs["dtype"] = dtypes.meant(kwargs["dtype"])
         return function(*args, **kwargs)
 
     return wrapped
+
+
+def _count(code) -> int:
+    return code.co_argcount + code.co_kwonlyargcount

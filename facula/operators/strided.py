@@ -73,6 +73,13 @@ def _scatter_strided(value, size: tuple, stride: tuple, offset: int, shape: tupl
 def as_strided(input, size, stride, storage_offset=None):
     """A view of the storage with any size, strides (in elements) and offset."""
     size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(stride)}"
+        )
     alias = input._alias
     if alias is not None and alias.storage.spec.dtype is not input._value.spec.dtype:
         input = identity(input)  # a part of complex numbers: there is no memory of its own dtype

@@ -42,13 +42,15 @@ def infer_dtype(data: Any) -> dtype:
 
 
 def _is_sequence(data) -> bool:
-    return hasattr(data, "__len__") and hasattr(data, "__getitem__")
+    return hasattr(data, "__len__") and hasattr(data, "__getitem__") and not isinstance(data, dict)
 
 
 def _plain(data: Any) -> Any:
-    """Nested data with tensors replaced by arrays, checked to be rectangular."""
+    """Nested data with tensors, which count as numbers there, replaced by arrays."""
     if isinstance(data, TensorBase):
-        return np.asarray(data.detach()._buffer())
+        if data._value.spec.numel != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return np.asarray(data.detach()._buffer()).reshape(())
     if isinstance(data, (np.ndarray, np.generic, bool, int, float, complex)):
         return data
     if isinstance(data, str) or not _is_sequence(data):
@@ -81,6 +83,7 @@ def to_array(data: Any, own: dtype | None) -> tuple[np.ndarray, dtype]:
         own = own or dtypes.from_numpy(data.dtype)
         array = _converted(data, own)
         return (array.copy() if array is data or array.base is not None else array), own
+    wanted = own
     if own is None:
         own = infer_dtype(data)
     plain = _plain(data)
@@ -90,9 +93,21 @@ def to_array(data: Any, own: dtype | None) -> tuple[np.ndarray, dtype]:
         raw = np.array(plain)
     except ValueError as error:
         raise ValueError(f"could not build a tensor: {error}") from None
-    if raw.dtype == object:
-        raise RuntimeError("Overflow when unpacking long long: a number does not fit into int64")
+    if raw.dtype == object:  # whole numbers beyond 64 bits
+        if own.category in (dtypes.INTEGER, dtypes.COMPLEX):
+            raise ValueError("Overflow when unpacking long long: a number does not fit into int64")
+        raw = raw.astype(np.float64)
+    if wanted is not None and own.category == dtypes.INTEGER and raw.dtype != own.numpy:
+        _check_range(raw, own)
     return np.array(_converted(raw, own)), own
+
+
+def _check_range(array: np.ndarray, own: dtype) -> None:
+    """Refuse numbers that the integer type does not hold; negative ones may wrap around."""
+    limits = np.iinfo(own.numpy.name)
+    low, top = limits.min or -limits.max, limits.max
+    if array.dtype.kind in "iuf" and not np.all((array >= low) & (array <= top)):
+        raise RuntimeError(f"value cannot be converted to type {own.name} without overflow")
 
 
 def _converted(array: np.ndarray, own: dtype) -> np.ndarray:

@@ -150,7 +150,7 @@ def root_view(tensor):
 
 def _parse_to(args, kwargs):
     """(dtype, memory format, copy) from the many forms of ``Tensor.to``."""
-    own = kwargs.get("dtype")
+    own = dtypes.meant(kwargs.get("dtype"))
     format = kwargs.get("memory_format")
     copy = kwargs.get("copy", False)
     device = kwargs.get("device")
@@ -166,6 +166,8 @@ def _parse_to(args, kwargs):
         elif isinstance(argument, bool):
             # positional order is (..., non_blocking, copy)
             copy = argument if position and isinstance(args[position - 1], bool) else copy
+        elif argument.__class__ is type:
+            own = dtypes.meant(argument)
         elif argument is not None:
             raise TypeError(f"to() received an invalid argument: {type(argument).__name__}")
     if device is not None:

@@ -17,6 +17,7 @@ from facula.operators.basic import identity
 from facula.operators.out_argument import fill_out
 from facula.operators.placement import check_number
 from facula.tensors.build import adopt, to_array
+from facula.tensors.numbers import from_numbers
 from facula.tensors.sharing import from_numpy
 
 
@@ -233,7 +234,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         own = dtype or data._value.spec.dtype
         made = identity(data.detach()).to(own).detach()
         return finish(made, device, requires_grad)
-    array, own = to_array(data, dtype)
+    array, own = (dtype is None and from_numbers(data)) or to_array(data, dtype)
     return finish(adopt(array, own), device, requires_grad)
 
 

@@ -27,6 +27,7 @@ from facula.operators.basic import full, sum_to_size_copy
 from facula.operators.inplace import check_history, write
 from facula.tensors import conversion, creation, dlpack, random, sparse, storages
 from facula.tensors.build import adopt, to_array
+from facula.tensors.reinterpret import view_dtype
 from facula.tensors.tensor_class import Tensor
 
 
@@ -76,28 +77,11 @@ def _sizes(args, named=None):
 
 def view(self, *sizes, dtype=None, size=None):
     """The same memory in another shape, or (given a dtype) read as another type."""
-    if dtype is None and len(sizes) == 1 and isinstance(sizes[0], dtypes.dtype):
+    if dtype is None and len(sizes) == 1 and isinstance(sizes[0], (dtypes.dtype, type)):
         dtype = sizes[0]
     if dtype is not None:
-        return _view_dtype(self, dtype)
+        return view_dtype(self, dtypes.meant(dtype))
     return movement.view(self, _sizes(sizes, size))
-
-
-def _view_dtype(self, dtype):
-    own = self._value.spec
-    if dtype is own.dtype:
-        return movement.view(self, own.shape)
-    array = np.ascontiguousarray(self._buffer())
-    if dtypes.bfloat16 in (dtype, own.dtype):
-        raise RuntimeError("view(dtype) to or from bfloat16 is not supported; use .to(dtype)")
-    ratio = own.dtype.itemsize, dtype.itemsize
-    if ratio[0] != ratio[1] and (own.ndim == 0 or own.shape[-1] * ratio[0] % ratio[1]):
-        raise RuntimeError(
-            f"self.size(-1) must be divisible by {max(ratio) // min(ratio)} to view "
-            f"{own.dtype.legacy} as {dtype.legacy} (different element sizes), "
-            f"but got {own.shape[-1:]}"
-        )
-    return adopt(array.view(dtype.numpy).copy(), dtype)
 
 
 def reshape(self, *sizes, shape=None):
@@ -241,8 +225,10 @@ def new_empty_strided(
     )
 
 
-def new(self, *args, device=None):
+def new(self, *args, size=None, device=None):
     """Old constructor: a tensor of this tensor's dtype from sizes or data."""
+    if size is not None:
+        return creation.empty(size, dtype=self.dtype)
     if not args:
         return creation.empty(0, dtype=self.dtype)
     if isinstance(args[0], (int, np.integer, type(self.shape))):
@@ -275,7 +261,9 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """Point the tensor at another tensor's memory, or at a window on it."""
     if source is None:
         source = creation.empty(0, dtype=self.dtype)
-    elif size is not None:
+    elif isinstance(source, (storages.UntypedStorage, storages.TypedStorage)):
+        source = source._flat(self.dtype)
+    if size is not None:
         stride = contiguous_strides(tuple(size)) if stride is None else stride
         source = source.detach().as_strided(size, stride, storage_offset)
     conversion.set_data(self, source)
@@ -448,6 +436,17 @@ OWN = {
     "__dlpack__": dlpack.export, "__dlpack_device__": dlpack.device_of, **conversion.CONVERTERS,
 }  # fmt: skip
 
+
+def _set_part(name):
+    def setter(self, value):
+        part = getattr(self, name)
+        part.copy_(value) if isinstance(value, TensorBase) else part.fill_(value)
+
+    return setter
+
+
+SETTERS = {"real": _set_part("real"), "imag": _set_part("imag")}
+
 PROPERTIES = {
     "T": lambda self: movement.permute(self, tuple(range(self.ndim))[::-1]),
     "mT": lambda self: movement.transpose(self, -2, -1),
@@ -469,7 +468,7 @@ def install() -> None:
         for name, function in table.items():
             setattr(Tensor, name, function)
     for name, getter in PROPERTIES.items():
-        setattr(Tensor, name, property(getter))
+        setattr(Tensor, name, property(getter, SETTERS.get(name)))
     Tensor._from_array = staticmethod(adopt)
     Tensor.stack = staticmethod(joining.stack)
 

@@ -30,7 +30,7 @@ def _made(draw, size, dtype, device, requires_grad, generator):
 
 def _require_float(name, own):
     if own.category < dtypes.FLOAT:
-        raise RuntimeError(f"\"{name}\" not implemented for '{own.legacy}'")
+        raise NotImplementedError(f"\"{name}\" not implemented for '{own.legacy}'")
 
 
 @taking_out
@@ -46,7 +46,7 @@ def rand(
     tensor([0.4963, 0.7682])
     """
     size = size_of(size, named.pop("size", None))
-    _require_float("uniform_", dtype or dtypes.default_float())
+    _require_float("check_uniform_bounds", dtype or dtypes.default_float())
     return _made(streams.uniform, size, dtype, device, requires_grad, generator)
 
 
@@ -97,7 +97,7 @@ def randperm(
 ):
     """The numbers 0 ... n-1 in random order."""
     if n < 0:
-        raise RuntimeError(f"n must be non-negative, got{n}")
+        raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
     own = dtype or dtypes.int64
 
     def drawn():
@@ -138,7 +138,7 @@ def randn_like(
     memory_format=None,
 ):
     """Standard normal numbers in the input's shape and dtype."""
-    own = dtype or input._value.spec.dtype
+    own = dtypes.meant(dtype) or input._value.spec.dtype
     made = input.detach().to(own)
     if not input.is_contiguous():
         made = input._like_layout(own)
@@ -250,11 +250,12 @@ def bernoulli_(tensor, p=0.5, *, generator=None):
     return _fill(tensor, lambda s, n, d: streams.bernoulli_scalar(s, n, p).astype(numpy), generator)
 
 
-@with_out
-def bernoulli(input, p=None, *, generator=None):
+def bernoulli(input, p=None, *, generator=None, out=None):
     """Ones with the probabilities that the input holds, else zeros."""
     own = input._value.spec
     made = adopt(np.zeros(own.shape, own.dtype.numpy), own.dtype)
+    if out is not None:
+        return out.resize_(own.shape).copy_(bernoulli(input, p, generator=generator))
     if p is not None:
         return bernoulli_(made, p, generator=generator)
     array = input._buffer()
@@ -316,6 +317,8 @@ def _normal_of_tensors(mean, std, generator):
         own = mean._value.spec
         made = adopt(np.zeros(own.shape, own.dtype.numpy), own.dtype)
         return normal_(made, 0.0, std, generator=generator) + mean
+    if np.any(np.asarray(std._buffer()) < 0):
+        raise RuntimeError("normal expects all elements of std >= 0.0")
     shape = np.broadcast_shapes(
         std._value.spec.shape, getattr(getattr(mean, "_value", None), "spec", std._value.spec).shape
     )

@@ -105,6 +105,16 @@ class _Memory:
         """Whether the memory is page-locked."""
         return False
 
+    def _flat(self, own: dtypes.dtype):
+        """All elements as a vector that shares the memory, also with the storage's tensors."""
+        if own is self._cell.spec.dtype:
+            return _root(self._cell).view(-1)
+        return self._tensor(own)
+
+    def resizable(self) -> bool:
+        """Whether the memory may grow: always, since tensors then get another one."""
+        return True
+
     def _tensor(self, own: dtypes.dtype):
         """The elements as a tensor over the same memory."""
         if own is not self._dtype:
@@ -207,6 +217,11 @@ class TypedStorage(_Memory, metaclass=_TypedStorageType):
         """The same memory as bytes."""
         return UntypedStorage._over(self._cell)
 
+    def _cast(self, own: dtypes.dtype) -> TypedStorage:
+        """A copy with the elements in another dtype."""
+        array = self._array().astype(own.numpy)
+        return TypedStorage._over(from_numpy(array)._alias.storage, own)
+
     def pickle_storage_type(self) -> str:
         """The name of the storage class in files."""
         return f"{self._dtype.legacy}Storage"
@@ -232,6 +247,18 @@ class TypedStorage(_Memory, metaclass=_TypedStorageType):
 
 def _restore_typed(array: np.ndarray, own: dtypes.dtype) -> TypedStorage:
     return TypedStorage._over(from_numpy(array)._alias.storage, own)
+
+
+def _converter(own: dtypes.dtype):
+    return lambda self: self._cast(own)
+
+
+for _name, _own in {
+    "double": dtypes.float64, "float": dtypes.float32, "half": dtypes.float16,
+    "long": dtypes.int64, "int": dtypes.int32, "short": dtypes.int16, "char": dtypes.int8,
+    "byte": dtypes.uint8, "bool": dtypes.bool_,
+}.items():  # fmt: skip
+    setattr(TypedStorage, _name, _converter(_own))
 
 
 def _make_classes() -> dict[str, type]:

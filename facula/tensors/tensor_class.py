@@ -344,13 +344,24 @@ class Tensor(TensorBase, metaclass=_TensorType):
         raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
 
     def __float__(self) -> float:
-        return float(self.item())
+        return float(self._scalar())
 
     def __int__(self) -> int:
-        return int(self.item())
+        found = self._scalar()
+        if isinstance(found, complex):
+            if found.imag:
+                raise RuntimeError("value cannot be converted to type int64_t without overflow")
+            found = found.real
+        return int(found)
 
     def __complex__(self) -> complex:
-        return complex(self.item())
+        return complex(self._scalar())
+
+    def _scalar(self):
+        """What Python's own conversions see."""
+        if self._value.spec.numel != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        return self.item()
 
     def __index__(self) -> int:
         if self.numel() != 1 or self.dtype.category > dtypes.INTEGER:
@@ -374,6 +385,11 @@ class Tensor(TensorBase, metaclass=_TensorType):
         return ops.flip(self, 0) if self.ndim else self
 
     def __contains__(self, element) -> bool:
+        if not isinstance(element, (TensorBase, bool, int, float, complex, np.generic)):
+            raise RuntimeError(
+                "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+                f"{type(element)}."
+            )
         return bool((self == element).any().item())
 
     def __hash__(self) -> int:

@@ -122,6 +122,12 @@ SAMPLES = {
         lambda t: str(t.result_type(_image(t, 2), 1j)),
         lambda t: str(t.result_type(t.ones(1).int(), 2.0)),
     ],
+    "select_copy": [lambda t: t.select_copy(_image(t, 3, 4), 1, -1)],
+    "split_copy": [
+        lambda t: t.split_copy(_image(t, 5, 2), 2),
+        lambda t: t.split_copy(_image(t, 4), 2, 0),
+    ],
+    "unsafe_split_with_sizes": [lambda t: t.unsafe_split_with_sizes(_image(t, 5), [2, 3])],
     "slogdet": [lambda t: t.slogdet(_image(t, 3, 3) + 3 * t.eye(3, dtype=t.float64))],
     "upsample": [lambda t: _f(t).upsample(_image(t, 1, 2, 3, 3), scale_factor=2, mode="nearest")],
     "vander": [lambda t: t.vander(_image(t, 4)), lambda t: t.vander(_image(t, 4), 3, True)],

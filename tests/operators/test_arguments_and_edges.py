@@ -75,7 +75,6 @@ INTO = {
     "eye": (lambda out: torch.eye(2, out=out), np.eye(2)),
     "linspace": (lambda out: torch.linspace(0, 1, 3, out=out), [0, 0.5, 1]),
     "logspace": (lambda out: torch.logspace(0, 2, 3, out=out), [1, 10, 100]),
-    "range": (lambda out: torch.range(0, 2, out=out), [0, 1, 2]),
     "normal": (lambda out: torch.normal(1.0, 0.0, (2,), out=out), [1, 1]),
     "bernoulli": (lambda out: torch.bernoulli(torch.ones(2), out=out), [1, 1]),
     "zeros": (lambda out: torch.zeros(2, out=out), [0, 0]),
@@ -100,6 +99,79 @@ def test_out_keeps_its_memory_and_gives_the_dtype():
     places = torch.empty(0, dtype=torch.int64)
     assert torch.nonzero(torch.tensor([0, 3]), out=places) is places
     assert places.tolist() == [[1]]
+
+
+def test_range_warns():
+    with pytest.warns(UserWarning, match="deprecated"):
+        assert torch.range(0, 2, out=torch.empty(0)).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda own: torch.zeros(2, dtype=own), lambda own: torch.tensor([1], dtype=own),
+        lambda own: torch.full((2,), 1, dtype=own), lambda own: torch.arange(3, dtype=own),
+        lambda own: torch.ones_like(x(), dtype=own), lambda own: x().to(own),
+        lambda own: x().to(dtype=own), lambda own: x().type(own), lambda own: x().sum(dtype=own),
+        lambda own: x().new_zeros(2, dtype=own), lambda own: torch.eye(2, dtype=own),
+        lambda own: torch.as_tensor([1], dtype=own), lambda own: torch.linspace(0, 1, 2, dtype=own),
+    ],
+)  # fmt: skip
+def test_types_of_python_are_dtypes(make):
+    for own, wanted in {float: torch.float64, int: torch.int64, complex: torch.complex128}.items():
+        assert make(own).dtype is wanted
+    with pytest.raises(TypeError):
+        make(str)
+
+
+def test_data_that_is_refused_or_fits():
+    assert torch.tensor([2**64, 1], dtype=torch.float64).tolist() == [2.0**64, 1.0]
+    assert torch.tensor([torch.tensor([1]), torch.tensor([2.5])]).tolist() == [1.0, 2.5]
+    assert torch.tensor(-1, dtype=torch.uint8).item() == 255
+    for data in (300, [-129], float("nan")):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            torch.tensor(data, dtype=torch.int8)
+    with pytest.raises(ValueError, match="Overflow"):
+        torch.tensor(2**65)
+    with pytest.raises(ValueError, match="only one element"):
+        torch.tensor([torch.ones(2), torch.ones(2)])
+    with pytest.raises(RuntimeError, match="infer dtype"):
+        torch.tensor({})
+
+
+def test_conversions_to_python_numbers():
+    for convert in (int, float, complex):
+        with pytest.raises(ValueError, match="only one element"):
+            convert(torch.ones(2))
+    assert int(torch.tensor(3 + 0j)) == 3
+    with pytest.raises(RuntimeError):
+        int(torch.tensor(3 + 1j))
+    with pytest.raises(RuntimeError):
+        "a" in torch.ones(2)  # noqa: B015
+
+
+def test_one_tensor_is_no_list_of_tensors():
+    for name in "cat stack hstack vstack dstack column_stack".split():
+        with pytest.raises(TypeError, match="must be tuple of Tensors"):
+            getattr(torch, name)(x())
+    empty = torch.empty(0)
+    assert torch.cat([empty, empty], dim=1).shape == (0,)
+
+
+def test_refused_factories():
+    for make, error in {
+        lambda: torch.empty([2, 4, 2**29, 2**29]): RuntimeError,
+        lambda: x().as_strided((2, 2), (-1, 1)): RuntimeError,
+        lambda: x().as_strided((2, 2), (1,)): RuntimeError,
+        lambda: torch.linspace(0, 1j, 3, dtype=torch.float32): RuntimeError,
+        lambda: torch.normal(torch.zeros(2), torch.tensor([1.0, -1.0])): RuntimeError,
+        lambda: torch.full((2,), None): TypeError,
+        lambda: torch.asarray([1], copy=False): ValueError,
+        lambda: torch.rand(2, dtype=torch.int64): NotImplementedError,
+    }.items():
+        with pytest.raises(error):
+            make()
+    assert torch.linspace(0, 1j, 3).dtype is torch.complex64
 
 
 def test_signs_of_nan_are_zero():
@@ -144,3 +216,59 @@ def test_edges_of_functions():
     assert torch.diff(torch.ones(5), 0, 0, torch.ones(1)).shape == (5,)
     (row, column) = torch.unravel_index(torch.tensor([5], dtype=torch.uint8), (2, 3))
     assert row.dtype is torch.int64 and (row.item(), column.item()) == (1, 2)
+
+
+def test_copies_of_views():
+    t = x()
+    assert torch.permute_copy(t, (1, 0)).tolist() == X.T.tolist()
+    parts = torch.split_copy(t, 1)
+    parts[0].zero_()
+    assert t.tolist() == X.tolist() and [p.shape for p in parts] == [(1, 3)] * 3
+    changed = torch.as_strided_scatter(t, torch.zeros(2, dtype=t.dtype), (2,), (1,), 1)
+    assert changed[0].tolist() == [4.0, 0.0, 0.0] and t[0, 1].item() == 1.0
+    detached = torch.unsafe_chunk(t, torch.tensor(3))
+    assert [p.tolist() for p in detached] == [[row] for row in X.tolist()]
+
+
+def test_windows():
+    windows = torch.signal.windows
+    np.testing.assert_allclose(windows.hann(5).numpy(), np.hanning(5), atol=1e-7)
+    np.testing.assert_allclose(windows.hamming(7).numpy(), np.hamming(7), atol=1e-7)
+    np.testing.assert_allclose(windows.blackman(6).numpy(), np.blackman(6), atol=1e-7)
+    np.testing.assert_allclose(windows.bartlett(8).numpy(), np.bartlett(8), atol=1e-7)
+    kaiser = windows.kaiser(9, beta=3.0, sym=False, dtype=torch.float64)
+    np.testing.assert_allclose(kaiser.numpy(), np.kaiser(10, 3.0)[:9], atol=1e-12)
+    k = np.arange(4)
+    np.testing.assert_allclose(windows.cosine(4).numpy(), np.sin(np.pi * (k + 0.5) / 4), atol=1e-7)
+    gauss = np.exp(-(((k - 1.5) / 2.0) ** 2) / 2)
+    np.testing.assert_allclose(windows.gaussian(4, std=2.0).numpy(), gauss, atol=1e-7)
+    decay = np.exp(-np.abs(k - 1.0) / 2.0)
+    found = windows.exponential(4, center=1, tau=2.0, sym=False)
+    np.testing.assert_allclose(found.numpy(), decay, atol=1e-7)
+    assert windows.nuttall(0).shape == (0,) and windows.nuttall(1).tolist() == [1.0]
+    for call in (lambda: windows.hann(-1), lambda: windows.gaussian(3, std=0.0),
+                 lambda: windows.hann(3, dtype=torch.int64)):  # fmt: skip
+        with pytest.raises(ValueError):
+            call()
+
+
+def test_reductions_over_no_dimension_and_refusals():
+    assert torch.all(x() > 1, dim=()).tolist() == (X > 1).tolist()
+    assert torch.logcumsumexp(x(), axis=0).shape == (3, 3)
+    for call, error in {
+        lambda: torch.prod(x(), dim=(0, 1)): TypeError,
+        lambda: torch.nansum(torch.ones(2, dtype=torch.complex64)): RuntimeError,
+        lambda: torch.diff(x(), prepend=torch.ones(2)): RuntimeError,
+        lambda: torch.tensor_split(torch.tensor(1.0), 2): RuntimeError,
+        lambda: torch.tensor_split(x(), torch.tensor([1.0])): RuntimeError,
+        lambda: torch.broadcast_shapes((-2,), (1,)): ValueError,
+        lambda: torch.device("cuda:"): RuntimeError,
+        lambda: torch.nn.functional.cosine_similarity(x(), x(), eps=-1.0): RuntimeError,
+    }.items():
+        with pytest.raises(error):
+            call()
+    nothing = torch.empty(0, 0, dtype=torch.int64)
+    assert torch.ones(3).scatter(0, nothing, torch.empty(0)).tolist() == [1.0] * 3
+    small = torch.ones(2, 3, dtype=torch.int8)
+    alike = torch.nn.functional.cosine_similarity(small, torch.ones(2, 3))
+    np.testing.assert_allclose(alike.numpy(), [1.0, 1.0], rtol=1e-6)

@@ -143,8 +143,8 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, bool, Any]:
         other = rest.pop(0)
     elif rest and (rest[0] is None or isinstance(rest[0], (str, int, device_type))):
         device = rest.pop(0)
-    if rest and (rest[0] is None or isinstance(rest[0], dtypes.dtype)):
-        dtype = rest.pop(0)
+    if rest and (rest[0] is None or isinstance(rest[0], (dtypes.dtype, type))):
+        dtype = dtypes.meant(rest.pop(0))
     if rest and isinstance(rest[0], bool):
         non_blocking = rest.pop(0)
     if rest:

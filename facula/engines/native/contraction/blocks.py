@@ -84,20 +84,28 @@ class Writer:
         f, plan = self.f, self.plan
         (share,) = plan.parts
         with ExitStack() as stack:
-            at, corners = [], []
+            at: list[Value] = []
+            corners: list[list[Index]] = [[], []]
             for side, axes in enumerate((plan.scalars, plan.vectors)):
                 place: Index = (share.scalar, share.vector)[side]
                 for axis in axes:
                     local, move = self._tile_place(axis, stack)
                     place = plus(f, place, move)
-                    corners.append(local)
+                    corners[side].append(local)
                 at.append(f.at(starts[side], place, plan.memory))
             columns = vector_places(plan)
-            sums = Tile(f, plan, at[0], at[1], share.counts, (), None).sums(columns)
+            ahead = self._ahead(finish, coordinates, spans)
+            if ahead is not None:
+                ahead.begin(corners)
+            sums = Tile(f, plan, at[0], at[1], share.counts, (), None, ahead).sums(columns)
             inside = product(tile_indices(plan.scalars), vector_indices(plan))
             for value, (row, (column, count)) in zip(sums, inside):
-                indices = [plus(f, a, b) for a, b in zip(corners, (*row, *column))]
+                corner = (*corners[0], *corners[1])
+                indices = [plus(f, a, b) for a, b in zip(corner, (*row, *column))]
                 finish.vector(value, coordinates, [*spans[0], *spans[1]], indices, count)
+
+    def _ahead(self, finish: Finish, coordinates: Sequence[Index], spans) -> Ahead | None:
+        return Ahead(finish, coordinates, spans) if Ahead.pays(self.plan) else None
 
     def _span(self, axis: Tiled, index: Index) -> tuple[Span, Index]:
         """Where a block lies on an axis, and its place in the operand."""
@@ -125,9 +133,7 @@ class Writer:
         """Each part's tiles; what parts differ in comes from a table if there are several."""
         f, plan = self.f, self.plan
         if len(plan.parts) == 1:
-            ahead = None
-            if Ahead.pays(plan):
-                ahead = Ahead(finish, coordinates, spans)
+            ahead = self._ahead(finish, coordinates, spans)
             self._tiles(starts, spans, plan.parts[0], 0, finish.scratch, split, ahead)
             return
         rows = [self._numbers(share) for share in plan.parts]

@@ -22,10 +22,13 @@ from facula.engines.native.contraction.sides import Side, tile_sizes, vector_til
 
 LATENCY = 4  # cycles of a fused multiply-add
 MOST_CHUNKS = 256
+LOADED_TWICE = 32  # terms of a sum above which a vector of each second element is a copy's work
 TILE = 20  # cycles between tiles
 WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
-SHORT = 32  # terms of a sum that is not worth a detour through memory
-MOST_DIRECT = 12  # vectors of a tile that the epilogue is written out for
+SHORT = 128  # terms of a sum that is not worth a detour through memory
+MOST_DIRECT = 16  # vectors of a tile that the epilogue is written out for
+CROWDED = 10  # cycles more to load a vector whose lines fight for sets of the first-level cache
+CROWDED_DIRECT = 5  # the same where nothing else fights for them
 MOST_UNROLLED = 128  # multiplications written out
 EXTRA = 0.5  # cycles to read or write a vector of an epilogue
 ALONE = 1.4  # how much longer products of pairs take if each scalar is used once: measured
@@ -124,6 +127,8 @@ class Chooser:
         simple = len(problem.parts) == 1 and not problem.guards
         short = 0 < self.sum_size <= SHORT
         plain = not any(a.width for a in (*scalars.axes, *vectors.axes))
+        if vectors.stride(line) == 2 and self.sum_size > LOADED_TWICE:
+            return False
         return simple and short and plain and line.to == COLUMN and line.step == 1
 
     def _outer_tiles(self, scalars: Side, vectors: Side, packed: bool, direct: bool = False):
@@ -136,7 +141,7 @@ class Chooser:
         for tile, count in options:
             if direct and not self._divides(line_sizes, tile, self.lanes):
                 continue
-            load = self._load_cycles(vectors, count, packed or prod(sizes) == 1)
+            load = self._load_cycles(vectors, count, packed or prod(sizes) == 1, direct)
             limit = min((self.registers - 1 - count) // count, 30)
             if direct:
                 limit = min(limit, MOST_DIRECT // count)
@@ -162,7 +167,7 @@ class Chooser:
         cut = tile[-1] < sizes[-1] and tile[-1] % lanes
         return not cut and all(n % t == 0 for n, t in zip(sizes, tile))
 
-    def _load_cycles(self, vectors: Side, count: int, packed: bool) -> float:
+    def _load_cycles(self, vectors: Side, count: int, packed: bool, direct: bool) -> float:
         """Loading a vector: across a cache line, and from afar if rows fight for cache sets."""
         each = fma_cycles() * (2 if self.memory == "half" else 1)
         if packed or not self.sum_size:
@@ -174,9 +179,9 @@ class Chooser:
         apart = abs(vectors.stride(self.problem.summed[-1])) * bytes_ if self.problem.summed else 0
         held = self.sum_size * count * self.lanes * bytes_
         if apart >= 256 and held > target.l1() // 4:
-            return load + (10 if apart % 1024 == 0 else 2)
+            return load + (CROWDED if apart % 1024 == 0 else 2)
         crowded = apart >= 64 and self.sum_size * gcd(apart, WAY) > 8 * WAY
-        return load + 10 if crowded else load
+        return load + (CROWDED_DIRECT if direct else CROWDED) if crowded else load
 
     def _fetch_cycles(self, scalars: Side, rows: Sequence[int]) -> float:
         """Loading a scalar: dear if the tile's lie in so few cache sets that they evict others."""

@@ -33,6 +33,17 @@ def _part(flat, first: int, shape: tuple[int, ...]):
     return kit.reshape(part, shape)
 
 
+def _times(memory, first: int, shape: tuple[int, int, int]):
+    """The states (T, B, H) from row ``first`` of (rows, B, H) on.
+
+    The array is reshaped before it is cut, so that who cuts it further reads it where it lies.
+    """
+    steps, batch, hidden = shape
+    rows = kit.reshape(memory, (prod(_shape(memory)) // max(1, batch * hidden), batch, hidden))
+    start, stop = (first, 0, 0), (first + steps, batch, hidden)
+    return kit.bind(m.slice_, rows, start=start, stop=stop, step=(1, 1, 1))
+
+
 def _section(x, rows: tuple[int, int], columns: tuple[int, int]):
     """Some rows and columns of a matrix."""
     (top, bottom), (first, last) = rows, columns
@@ -132,8 +143,8 @@ def recurrence(input, w_ih, w_hh, state, b_ih, b_hh, packing, cell: str, reverse
     memory = kit.bind(r.recurrence, *given, **run, direct=direct, keep=keep)
     places = r.Places(kind, steps, batch, hidden)
     row = (batch, hidden)
-    begin, end = (0, 0) if reverse else (places.row, steps * places.row)
-    outputs = _part(memory, begin, (steps, *row))
+    begin, end = (0, 0) if reverse else (1, steps * places.row)
+    outputs = _times(memory, begin, (steps, *row))
     if packing:
         outputs = _packed(outputs, packing)
     last = [_part(memory, places.states(i) + end, row) for i in range(kind.states)]

@@ -91,7 +91,7 @@ def test_draws_that_were_handed_out_do_not_change(only_machine):
 
 def test_numpy_makes_the_first_numbers(maker, monkeypatch):
     monkeypatch.setattr(flags, "engine", "")
-    monkeypatch.setattr(machine, "ENOUGH", 5000)
+    monkeypatch.setattr(machine, "ENOUGH", 9000)
     monkeypatch.setattr(machine, "_found", {})
     monkeypatch.setattr(machine, "_asked", machine.Counter())
     s = streams.Stream(0)

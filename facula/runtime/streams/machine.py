@@ -20,7 +20,7 @@ from facula.engines.registry import Unavailable, random_functions
 __all__ = ["function"]
 
 ENOUGH = 1 << 18  # numbers for which NumPy takes a few milliseconds, and a compiler twenty
-_CALL = 500  # numbers that take NumPy as long as a call without any
+_CALL = 2000  # numbers that take NumPy as long as a call without any, mostly
 _STATE_WORDS = 624
 _asked: Counter[str] = Counter()
 _found: dict[str, Callable[..., None] | None] = {}

@@ -65,3 +65,18 @@ def test_what_is_left_to_the_whole_sort():
     rng = np.random.default_rng(0)
     check(rng.normal(size=(2, 40)), float64, 2, True, replaced=False)
     check(rng.normal(size=(2, 40)).astype("f4"), float32, 20, True, replaced=False)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_other_axes_than_the_last(axis):
+    array = np.random.default_rng(axis).normal(size=(60, 50, 3)).astype("f4")
+    array[5, 7] = array[3, 2]
+    x = input_node(spec(array.shape, float32))
+    order = apply(argsort, (x,), {"axis": axis, "descending": True})
+    stop = tuple([4 if d == axis else n for d, n in enumerate(array.shape)])
+    part = apply(slice_, (order,), {"start": (0, 0, 0), "stop": stop, "step": (1, 1, 1)})
+    rewritten, _ = rewrite([x, order, part], [part])
+    assert "first_of_order" in [n.primitive.name for n in rewritten]
+    (found,) = NativeEngine().compile([x, order, part], [part]).run([array])
+    wanted = np.argsort(-array, axis=axis, kind="stable")
+    np.testing.assert_array_equal(found, wanted[tuple([slice(n) for n in stop])])

@@ -6,7 +6,7 @@ import numpy as np
 
 from facula.graph.node import Node
 from facula.graph.primitive import Primitive
-from facula.graph.primitives.movement import slice_
+from facula.graph.primitives.movement import permute, slice_
 from facula.graph.primitives.reduction import argsort
 from facula.graph.spec import spec
 
@@ -34,17 +34,28 @@ FIRST_OF_ORDER = Primitive(
 
 
 def first_of_order(node: Node) -> list[Node] | None:
-    """The node that replaces a slice of an argsort along the last axis."""
+    """The nodes that replace a slice of an argsort; the sorted axis becomes the last one."""
     if node.primitive is not slice_ or node.inputs[0].primitive is not argsort:
         return None
     order, params = node.inputs[0], node.params
     (x,) = order.inputs
-    shape, count = x.spec.shape, node.spec.shape[-1]
-    if order.params["axis"] != len(shape) - 1 or node.spec.shape[:-1] != shape[:-1]:
+    axis, shape, found = order.params["axis"], x.spec.shape, node.spec.shape
+    others = [d for d in range(len(shape)) if d != axis]
+    if any(shape[d] != found[d] for d in others) or any(params["start"]):
         return None
-    if any(params["start"]) or any(n != 1 for n in params["step"]):
+    count = found[axis]
+    if any(n != 1 for n in params["step"]) or x.spec.dtype.numpy.itemsize > 4:
         return None
-    if not 0 < count <= min(_MOST, shape[-1] // _SHARE) or x.spec.dtype.numpy.itemsize > 4:
+    if not 0 < count <= min(_MOST, shape[axis] // _SHARE):
         return None
     given = {"count": count, "descending": bool(order.params["descending"])}
-    return [Node(FIRST_OF_ORDER, (x,), given, node.spec)]
+    if axis == len(shape) - 1:
+        return [Node(FIRST_OF_ORDER, (x,), given, node.spec)]
+    rows = _permuted(x, (*others, axis))
+    chosen = Node(FIRST_OF_ORDER, (rows,), given, _first_spec([rows.spec], given))
+    back = tuple([others.index(d) if d != axis else len(others) for d in range(len(shape))])
+    return [rows, chosen, _permuted(chosen, back)]
+
+
+def _permuted(x: Node, axes: tuple[int, ...]) -> Node:
+    return Node(permute, (x,), {"axes": axes}, permute.infer([x.spec], {"axes": axes}))

@@ -8,7 +8,14 @@ from facula.engines.native.engine import NativeEngine
 from facula.engines.native.lowering.patterns import rewrite
 from facula.graph.node import apply, input_node
 from facula.graph.primitives.elementwise import add
-from facula.graph.primitives.movement import Data, broadcast, constant, window, window_update
+from facula.graph.primitives.movement import (
+    Data,
+    broadcast,
+    constant,
+    permute,
+    window,
+    window_update,
+)
 from facula.graph.spec import spec
 
 ROWS, COLUMNS = 12, 37
@@ -113,3 +120,22 @@ def test_windows_at_known_places_are_slices(start):
     array = np.random.default_rng(0).standard_normal((20, 30)).astype(np.float32)
     (found,) = NativeEngine().compile(nodes, [part]).run([array])
     np.testing.assert_array_equal(found, array[start : start + 9 : 2])
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (2, 1, 0), (1, 2, 0)])
+def test_a_value_put_into_zeros_is_turned_before(order):
+    given = input_node(spec((5, 1, 8), float32))
+    start = input_node(spec((), int64, True))
+    zero = _number(0, float32)
+    zeros = apply(broadcast, (zero,), {"shape": (5, 6, 8)})
+    where = {"axes": (1,), "sizes": (5, 1, 8), "steps": (1, 1, 1)}
+    put = apply(window_update, (zeros, given, start), where)
+    turned = apply(permute, (put,), {"axes": order})
+    nodes = [given, start, zero, zeros, put, turned]
+    rewritten, _ = rewrite(nodes, [turned])
+    assert rewritten[-1].primitive is window_update
+    value = np.random.default_rng(0).standard_normal((5, 1, 8)).astype("f")
+    found = NativeEngine().compile(nodes, [turned]).run([value, np.int64(4)])[0]
+    expected = np.zeros((5, 6, 8), "f")
+    expected[:, 4:5] = value
+    assert (np.asarray(found) == expected.transpose(order)).all()

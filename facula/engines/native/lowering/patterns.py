@@ -18,6 +18,7 @@ from facula.engines.native.lowering.window_patterns import (
     at_constants,
     find_slices,
     find_sums,
+    turned_before,
 )
 from facula.graph.node import Node
 from facula.graph.passes import live_nodes
@@ -89,6 +90,7 @@ def _one_node(node: Node) -> list[Node] | None:
         or joined_runs(node)
         or first_of_order(node)
         or _whole_maximum(node)
+        or turned_before(node)
     )
 
 

@@ -17,7 +17,14 @@ from facula.engines.native.lowering.expressions import is_zero, scalar_constant
 from facula.graph.node import Node
 from facula.graph.primitive import Primitive
 from facula.graph.primitives.elementwise import add
-from facula.graph.primitives.movement import concat, slice_, window, window_update
+from facula.graph.primitives.movement import (
+    broadcast,
+    concat,
+    permute,
+    slice_,
+    window,
+    window_update,
+)
 
 _MOST = 8  # slices of one array: each place is code of its own, which a long sequence must not be
 _FEWEST = 2  # a single value put into zeros is better left to the loop that adds it
@@ -68,6 +75,27 @@ def at_constants(node: Node) -> list[Node] | None:
         return None
     params = {"start": start, "stop": stop, "step": tuple(steps)}
     return [Node(slice_, (x,), params, node.spec)]
+
+
+def turned_before(node: Node) -> list[Node] | None:
+    """The nodes that replace a permutation of a value put into zeros: the value is permuted.
+
+    The gradient of one step of outputs that stand batch first would be turned as a whole.
+    """
+    if node.primitive is not permute or node.inputs[0].primitive is not window_update:
+        return None
+    put, axes = node.inputs[0], node.params["axes"]
+    zeros, value, *starts = put.inputs
+    whole = value.spec.shape == put.params["sizes"] and not value.spec.weak
+    if not whole or zeros.primitive is not broadcast or not is_zero(zeros):
+        return None
+    if zeros.inputs[0].spec.ndim:
+        return None
+    start = Node(broadcast, zeros.inputs, {"shape": node.spec.shape}, node.spec)
+    turned = Node(permute, (value,), {"axes": axes}, permute.infer([value.spec], {"axes": axes}))
+    params = {name: tuple([put.params[name][a] for a in axes]) for name in ("sizes", "steps")}
+    params["axes"] = tuple([axes.index(a) for a in put.params["axes"]])
+    return [start, turned, Node(window_update, (start, turned, *starts), params, node.spec)]
 
 
 class Sum:

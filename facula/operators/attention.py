@@ -196,7 +196,7 @@ def scaled_dot_product_attention(
     if scale is None:
         width = _shape(query)[-1]
         scale = 1 / math.sqrt(width) if width else 1.0
-    if dropout_p == 0.0 and fused_attention.fits(query, key, value, attn_mask):
+    if dropout_p == 0.0 and fused_attention.fits(query, key, value, attn_mask, bool(is_causal)):
         keep = modes.grad and any(x.requires_grad for x in (query, key, value))
         given = (bool(is_causal), (float(scale),), keep)
         return _fused(query, key, value, attn_mask, *given)[0]

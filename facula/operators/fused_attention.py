@@ -20,26 +20,27 @@ from facula.operators.operator import operator
 from facula.operators.precision import narrowed, wide_dtype, widened
 
 _KINDS = (dtypes.float16, dtypes.bfloat16, dtypes.float32, dtypes.float64)
-_FEWEST = 8  # queries; a few are better multiplied with all keys at once
+_BLOCK = 16  # queries; as many float32 fill a vector of the widest kind
+_MOST = 1.25  # work, in units of that without empty lanes, where stored weights are no faster
 
 
 def _shape(x):
     return x._value.spec.shape
 
 
-def fits(query, key, value, mask) -> bool:
+def fits(query, key, value, mask, is_causal: bool) -> bool:
     """Whether the primitives take these operands, and are faster."""
     specs = (query._value.spec, key._value.spec, value._value.spec)
     if mask is None:
-        return _specs_fit(*specs, None)
-    return not mask.requires_grad and _specs_fit(*specs, mask._value.spec)
+        return _specs_fit(*specs, None, is_causal)
+    return not mask.requires_grad and _specs_fit(*specs, mask._value.spec, is_causal)
 
 
 @lru_cache(1000)
-def _specs_fit(q, k, v, mask) -> bool:
+def _specs_fit(q, k, v, mask, is_causal: bool) -> bool:
     if q.dtype not in _KINDS or not q.ndim == k.ndim == v.ndim or not q.numel * k.numel * v.numel:
         return False
-    if q.shape[-2] < _FEWEST or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+    if not _pays(q.shape[-2], is_causal) or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
         return False
     if q.shape[-1] != k.shape[-1] or k.shape[-2] != v.shape[-2]:
         return False
@@ -51,6 +52,13 @@ def _specs_fit(q, k, v, mask) -> bool:
     if not 2 <= mask.ndim <= q.ndim <= 4:
         return False
     return all(n in (1, size) for n, size in zip(mask.shape, whole[-mask.ndim :], strict=True))
+
+
+def _pays(queries: int, is_causal: bool) -> bool:
+    """Whether blocks of queries, of which the last may be short, leave little to do in vain."""
+    blocks = -(-queries // _BLOCK)
+    share = (blocks + 1) / (2 * blocks) if is_causal else 1.0
+    return blocks * _BLOCK * share <= _MOST * queries
 
 
 def _in_heads(x):

@@ -11,6 +11,7 @@ from facula.base import dtypes
 from facula.base.dtypes import BOOL, COMPLEX, FLOAT, INTEGER
 from facula.engines.reference.bfloat16 import round_to_bfloat16
 from facula.graph.primitive import TABLE
+from facula.graph.primitives.attention import Sizes
 from facula.graph.primitives.movement import Data
 from facula.graph.primitives.recurrence import CELLS, Places
 from facula.operators import namespaces as _operators  # noqa: F401 (all of them fill the table)
@@ -178,13 +179,35 @@ def _recurrences() -> Iterator[Case]:
             yield Case("recurrence", [*inputs, weight, bias], {**params, "direct": True}, FLOATS)
         given = [(places.size(True),), weight, (steps, batch, hidden), *[state] * cell.states]
         for reverse in (False, True):
-            params = {"cell": name, "reverse": reverse, "started": reverse}
+            params = {"cell": name, "reverse": reverse, "started": reverse, "at": False}
             yield Case("recurrence_grad", given, params, FLOATS)
+
+
+def _attentions() -> Iterator[Case]:
+    for rows, depth in ((35, 6), (20, 11)):
+        sizes = Sizes(2, 2, 20, rows, 6, depth)
+        given = [_small(2, 2, 20, 6), (2, 2, rows, 6), (2, 2, rows, depth)]
+        mask = _small(2, 1, rows, 20)
+        params = {"scale": 0.5, "causal": rows == 35}
+        yield Case("attention", given, {**params, "keep": True}, FLOATS)
+        yield Case("attention", [*given, mask], {**params, "keep": False}, FLOATS)
+        given = [_small(sizes.kept(True)), *given, (2, 2, 20, depth)]
+        yield Case("attention_grad", given, params, FLOATS)
+        yield Case("attention_grad", [*given, mask], params, FLOATS)
 
 
 def structured() -> list[Case]:
     """Cases of all primitives that are not plainly elementwise and not calls of libraries."""
-    makers = (_reductions, _movements, _indexing, _windows, _contractions, _recurrences, _makers)
+    makers = (
+        _reductions,
+        _movements,
+        _indexing,
+        _windows,
+        _contractions,
+        _recurrences,
+        _attentions,
+        _makers,
+    )
     return [case for make in makers for case in make()]
 
 

@@ -15,8 +15,8 @@ QUERY, KEY, VALUE = normal(2, 3, 4, 5), normal(2, 3, 6, 5, seed=1), normal(2, 3,
 MASK = np.random.default_rng(0).uniform(size=(4, 6)) > 0.4
 MASK[1] = False  # a query that may attend to nothing
 # Enough queries for the kernels that go over blocks.
-LONG = normal(2, 3, 20, 5), normal(2, 3, 18, 5, seed=1), normal(2, 3, 18, 7, seed=2)
-LONG_MASK = np.random.default_rng(1).uniform(size=(20, 18)) > 0.4
+LONG = normal(2, 3, 30, 5), normal(2, 3, 18, 5, seed=1), normal(2, 3, 18, 7, seed=2)
+LONG_MASK = np.random.default_rng(1).uniform(size=(30, 18)) > 0.4
 LONG_MASK[11] = False
 OPTIONS = {
     "plain": lambda t: {},
@@ -52,9 +52,9 @@ def test_attention(name, inputs):
 LONG_OPTIONS = {
     **{name: OPTIONS[name] for name in ("plain", "causal", "scale")},
     "bool mask": lambda t: {"attn_mask": t.from_numpy(LONG_MASK)},
-    "float mask": lambda t: {"attn_mask": t.from_numpy(normal(20, 18, seed=3))},
+    "float mask": lambda t: {"attn_mask": t.from_numpy(normal(30, 18, seed=3))},
     "padding": lambda t: {"attn_mask": t.from_numpy(LONG_MASK[:1])},
-    "one number a query": lambda t: {"attn_mask": t.from_numpy(normal(20, 1, seed=3))},
+    "one number a query": lambda t: {"attn_mask": t.from_numpy(normal(30, 1, seed=3))},
 }
 
 
@@ -72,7 +72,7 @@ def test_attention_in_blocks(name, axes):
     check(run, *inputs, names=False, second="mask" not in name, tolerance=1e-8)
 
 
-@pytest.mark.parametrize("shape", [(2, 1, 20, 18), (1, 3, 1, 18), (2, 1, 1, 18), (3, 20, 18)])
+@pytest.mark.parametrize("shape", [(2, 1, 30, 18), (1, 3, 1, 18), (2, 1, 1, 18), (3, 30, 18)])
 def test_masks_that_are_broadcast(shape):
     mask = np.random.default_rng(2).uniform(size=shape) > 0.3
 
@@ -89,11 +89,11 @@ def test_parts_of_one_product():
     """Queries, keys and values as layers make them: parts of one product, heads in between."""
 
     def run(library, x):
-        heads = [p.view(2, 20, 3, 4).transpose(1, 2) for p in x.split(12, dim=2)]
+        heads = [p.view(2, 30, 3, 4).transpose(1, 2) for p in x.split(12, dim=2)]
         out = library.nn.functional.scaled_dot_product_attention(*heads, is_causal=True)
-        return out.transpose(1, 2).reshape(2, 20, 12)
+        return out.transpose(1, 2).reshape(2, 30, 12)
 
-    check(run, normal(2, 20, 36), names=False, tolerance=1e-8)
+    check(run, normal(2, 30, 36), names=False, tolerance=1e-8)
 
 
 def test_other_axes_first():

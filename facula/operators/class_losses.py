@@ -163,7 +163,7 @@ def _index_name(specs, template):
     return _nll_name(specs, template)
 
 
-@operator(name=_index_name, derivative={"input": _index_grad})
+@operator(name=_index_name, derivative={"input": _index_grad}, only_first=True)
 def _cross_entropy(input, target, weight, reduction: str, ignore_index: int, smoothing: Number):
     """The loss, and the log-softmax it was computed from."""
     x = widened(input)
@@ -223,7 +223,11 @@ def _soft_name(specs, template):
     return "DivBackward1" if template[3] == "mean" else "NegBackward0"
 
 
-@operator(name=_soft_name, derivative={"input": _soft_input_grad, "target": _soft_target_grad})
+@operator(
+    name=_soft_name,
+    derivative={"input": _soft_input_grad, "target": _soft_target_grad},
+    only_first=True,
+)
 def _cross_entropy_soft(input, target, weight, reduction: str, smoothing: Number):
     x, wanted = widened(input), widened(target)
     axis = _axis(x)
@@ -335,14 +339,16 @@ def cross_entropy(
     >>> torch.nn.functional.cross_entropy(logits, torch.tensor([1]))
     tensor(0.6931)
     """
-    own = getattr(getattr(weight, "_value", None), "spec", None)
+    own = None
     try:
+        if weight is not None:
+            own = weight._value.spec
         passed = (input._value.spec, target._value.spec, own, reduction) in _passed
     except (AttributeError, TypeError):  # no tensors, which the checks refuse
         passed = False
     if passed and size_average is None and reduce is None and not label_smoothing:
         _check_range(target, _shape(input)[_axis(input)], ignore_index)
-        return _cross_entropy(input, target, weight, reduction, int(ignore_index), None)[0]
+        return _cross_entropy(input, target, weight, reduction, int(ignore_index), None)
     reduction = chosen(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
@@ -354,7 +360,7 @@ def cross_entropy(
     _check_range(target, _shape(input)[_axis(input)], ignore_index)
     if smoothing is None and target._value.spec.dtype is dtypes.int64:
         _passed.put((input._value.spec, target._value.spec, own, reduction), True)
-    return _cross_entropy(input, target, weight, reduction, int(ignore_index), smoothing)[0]
+    return _cross_entropy(input, target, weight, reduction, int(ignore_index), smoothing)
 
 
 _passed = Cache(1000)  # kinds of plain calls that passed all checks but that of the class numbers
@@ -370,7 +376,7 @@ def _soft_cross_entropy(input, target, weight, reduction, ignore_index, smoothin
     if ignore_index >= 0:
         raise RuntimeError("ignore_index is not supported for floating point target")
     _check_class_weight(own, weight, _axis(target))
-    return _cross_entropy_soft(input, target, weight, reduction, smoothing)[0]
+    return _cross_entropy_soft(input, target, weight, reduction, smoothing)
 
 
 NAMESPACES = {

@@ -50,6 +50,9 @@ _TENSOR = """
             {shared}
         elif _alias.seen != _storage.version:
             {a}._sync()"""
+_INTEGER = """
+    elif {a}.__class__ is int:
+        _v{i} = scalar({a})"""
 _NEEDS = """
     if {a}._node is not None:
         _needs |= 1 << ({count})"""
@@ -59,7 +62,8 @@ _FLOAT = """
     if {a}.__class__ is float:
         _v{i} = new(Value)
         _v{i}.spec, _v{i}.buffer = WEAK_FLOAT, {a}
-        _v{i}.epoch = _v{i}.position = -1
+        _v{i}.epoch = _v{i}.position = -1"""
+_ELSE = """
     else:"""
 _TENSORS = """
     if {a}.__class__ is not list and {a}.__class__ is not tuple:
@@ -195,17 +199,22 @@ _POSITIONS = """
         for _x in _s{i}:
             _key.append(_x.position)"""
 _LENGTH_AND_SPECS = "len(_s{i}), *[_x.spec for _x in _s{i}], "
+_DEEPER = _TENSOR.replace("\n", "\n    ") + "{deeper}" + _VALUE.replace("\n", "\n    ")
 _OPERANDS = {
     "tensor": _Operand(
         look=_TENSOR + "{needs}" + _VALUE, key="_v{i}.spec, ", value="_v{i}, ", admit=_ADMIT,
         position=_POSITION, edge="({a}._node, {a}._nr), ", tensor="{a}, ",
     ),
-    "operand": _Operand(
-        look=_FLOAT + _TENSOR.replace("\n", "\n    ") + "{deeper}" + _VALUE.replace("\n", "\n    "),
-        key="_v{i}.spec, ",
-        value="_v{i}, ", admit=_ADMIT, position=_POSITION,
-        edge="None if {a}.__class__ is float else ({a}._node, {a}._nr), ",
+    "operand": _Operand(  # a tensor or a float
+        look=_FLOAT + _ELSE + _DEEPER, key="_v{i}.spec, ", value="_v{i}, ", admit=_ADMIT,
+        position=_POSITION, edge="None if {a}.__class__ is float else ({a}._node, {a}._nr), ",
         tensor="None if {a}.__class__ is float else {a}, ",
+    ),
+    "number": _Operand(  # a tensor, a float or an int
+        look=_FLOAT + _INTEGER + _ELSE + _DEEPER, key="_v{i}.spec, ", value="_v{i}, ",
+        admit=_ADMIT, position=_POSITION,
+        edge="None if {a}.__class__ in numbers else ({a}._node, {a}._nr), ",
+        tensor="None if {a}.__class__ in numbers else {a}, ",
     ),
     "tensors": _Operand(
         look=_TENSORS, key=_LENGTH_AND_SPECS, value="*_s{i}, ", admit=_ADMIT_ALL,
@@ -222,6 +231,7 @@ _space: dict[str, Any] = {
     "WEAK_FLOAT": WEAK_FLOAT, "Value": Value, "anomaly_seen": anomaly_seen, "attach": attach,
     "classes": classes, "current_stack": current_stack, "detours": detours, "flags": flags,
     "get_ident": get_ident, "missing": missing, "modes": modes, "new": object.__new__,
+    "numbers": {int, float},
     "plain_classes": plain_classes, "recorder": recorder, "scalar": scalar,
     "sequence": sequence, "static_classes": static_classes,
 }  # fmt: skip
@@ -231,9 +241,11 @@ def _kind(argument, role) -> str | None:
     """Which text looks at an argument like this one; None if only the general way can."""
     kind = kind_of(argument.__class__)
     if kind == TENSOR:
-        return "operand" if role else "tensor"
+        return "number" if role else "tensor"
     if argument.__class__ is float:
-        return "operand"
+        return "number" if role else "operand"
+    if argument.__class__ is int and role:
+        return "number"
     if kind == SEQUENCE:
         return _kind_of_sequence(argument, role)
     if kind == STATIC:

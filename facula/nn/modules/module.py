@@ -115,6 +115,8 @@ class Module(TraversalMixin, ConversionMixin, StateMixin, HookRegistrationMixin)
         if args or kwargs:
             if first is _NOT_GIVEN:
                 return self.forward(**kwargs)
+            if len(args) == 1 and not kwargs:
+                return self.forward(first, args[0])  # a loss
             return self.forward(first, *args, **kwargs)
         if first is _NOT_GIVEN:
             return self.forward()

@@ -106,6 +106,7 @@ _LAZY_NAMES = {
             ).split()
         ),
         "facula.func": "vmap",
+        "facula.sparse": "spmm",
         "facula.switches": (
             "use_deterministic_algorithms are_deterministic_algorithms_enabled "
             "is_deterministic_algorithms_warn_only_enabled set_deterministic_debug_mode "

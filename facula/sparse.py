@@ -6,11 +6,54 @@ import numpy as np
 
 from facula import operators as ops
 from facula import tensors
+from facula.base import dtypes
 from facula.tensors import Tensor
 from facula.tensors.build import adopt
+from facula.tensors.legacy import LegacyType
+from facula.tensors.sparse import sparse_coo_tensor
 from facula.tensors.sparse_tensor import SparseTensor, build, keys_of, multiply, sum_over
 
 __all__ = ["addmm", "log_softmax", "mm", "softmax", "sum"]
+
+_TYPES = "BFloat16 Byte Char Double Float Half Int Long Short"
+
+
+class SparseType(LegacyType):
+    """``torch.sparse.FloatTensor`` and friends: names for sparse tensors of one dtype."""
+
+    def __instancecheck__(cls, instance) -> bool:
+        return isinstance(instance, SparseTensor) and instance.dtype is cls.dtype
+
+    def __repr__(cls) -> str:
+        return f"<class 'torch.sparse.{cls.__name__}'>"
+
+    __str__ = __repr__
+
+
+def _built(own, args) -> Tensor:
+    """From indices and values, and a size if given; or empty, of a size."""
+    if len(args) in (2, 3) and isinstance(args[0], Tensor):
+        if not isinstance(args[1], Tensor):
+            raise TypeError(
+                "new() received an invalid combination of arguments: the values of a sparse "
+                f"tensor are a tensor, not {type(args[1]).__name__}"
+            )
+        return sparse_coo_tensor(*args)
+    sizes = args[0] if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
+    return sparse_coo_tensor(size=tuple(sizes) or (0,), dtype=own)
+
+
+globals().update(
+    {
+        f"{own.legacy}Tensor": SparseType(
+            f"{own.legacy}Tensor",
+            (),
+            {"dtype": own, "build": staticmethod(_built), "is_cuda": False},
+        )
+        for own in dtypes.ALL
+        if own.legacy in _TYPES.split()
+    }
+)
 
 
 def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
@@ -22,6 +65,13 @@ def mm(mat1: Tensor, mat2: Tensor) -> Tensor:
     tensor([[1.],
             [1.]])
     """
+    return multiply(mat1, mat2)
+
+
+def spmm(mat1: Tensor, mat2: Tensor) -> Tensor:
+    """``torch.spmm``: the product of two matrices, the first of which is usually sparse."""
+    if mat2.ndim != 2:
+        raise RuntimeError("mat2 must be a matrix")
     return multiply(mat1, mat2)
 
 

@@ -100,3 +100,41 @@ def test_large_sizes_are_never_made_dense():
     assert (s + s).coalesce().values().tolist() == [2.0, 4.0]
     assert (s @ facula.ones(n)).sum().item() == 3.0
     assert s.t().shape == (n, n) and float(s.sum()) == 3.0
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "torch.sparse.FloatTensor(I, V, torch.Size([3, 3]))",
+        "torch.sparse.FloatTensor(I, V)",
+        "torch.sparse.LongTensor(I, V.long(), (3, 4))",
+        "torch.sparse.FloatTensor(2, 3)",
+        "torch.sparse.DoubleTensor(torch.Size([2, 3])).dtype",
+        "torch.sparse.FloatTensor",
+        "isinstance(torch.sparse.FloatTensor(I, V), torch.sparse.FloatTensor)",
+        "isinstance(torch.sparse.FloatTensor(I, V), torch.sparse.DoubleTensor)",
+        "torch.sparse.FloatTensor(I, V).type(torch.sparse.DoubleTensor)",
+        "torch.spmm(torch.sparse.FloatTensor(I, V), torch.arange(6.0).view(3, 2))",
+        "torch.spmm(torch.eye(3), torch.arange(6.0).view(3, 2))",
+    ],
+)
+def test_typed_names_and_spmm(expression):
+    """What graph networks of the first years of PyTorch are written with."""
+    rt = pytest.importorskip("torch")
+
+    def shown(torch):
+        indices, values = torch.tensor([[0, 1, 2], [1, 0, 2]]), torch.tensor([1.0, 2.0, 3.0])
+        return repr(eval(expression, {"torch": torch, "I": indices, "V": values}))
+
+    assert shown(facula) == shown(rt)
+
+
+def test_gradient_of_spmm():
+    adjacency = facula.sparse.FloatTensor(
+        facula.tensor([[0, 1, 2, 0], [1, 0, 2, 2]]), facula.tensor([1.0, 2.0, 3.0, 4.0])
+    )
+    x = facula.arange(6.0).view(3, 2).requires_grad_()
+    facula.spmm(adjacency, x).sum().backward()
+    assert x.grad.tolist() == [[2.0, 2.0], [1.0, 1.0], [7.0, 7.0]]
+    with pytest.raises(RuntimeError, match="mat2 must be a matrix"):
+        facula.spmm(adjacency, x[:, 0])

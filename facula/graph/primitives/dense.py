@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from facula.base import dtypes
+from facula.graph.primitives import lapack
 from facula.graph.spec import spec
 
 
@@ -108,10 +109,13 @@ def solve(a, b):
 
 def lu(a):
     """(packed LU, 1-based pivots, info) with partial pivoting, all matrices of a batch together."""
+    found = lapack.lu(a)
+    if found is not None:
+        return found
     m, n = a.shape[-2:]
     k = min(m, n)
-    work = np.array(a).reshape(-1, m, n)
-    count = work.shape[0]
+    count = math.prod(a.shape[:-2])
+    work = np.array(a).reshape(count, m, n)
     rows = np.arange(count)
     pivots = np.zeros((count, k), np.int32)
     info = np.zeros(count, np.int32)
@@ -149,7 +153,10 @@ def permutation(pivots, size, dtype):
 
 
 def solve_triangular(a, b, upper, unit):
-    """Substitution, one row of the result at a time."""
+    """By BLAS, else by substitution, one row of the result at a time."""
+    found = lapack.solve_triangular(a, b, upper, unit)
+    if found is not None:
+        return found
     n = a.shape[-1]
     x = np.zeros(np.broadcast_shapes(a.shape[:-2], b.shape[:-2]) + b.shape[-2:], b.dtype)
     for i in range(n - 1, -1, -1) if upper else range(n):
@@ -166,6 +173,9 @@ def cofactors(a):
         return a.copy()
     if not np.isfinite(a).all():
         return np.full_like(a, np.nan)
+    found = _cofactors_by_inverse(a)
+    if found is not None:
+        return found
     u, s, vh = np.linalg.svd(a)
     others = np.ones_like(s)
     for i in range(n):
@@ -173,6 +183,18 @@ def cofactors(a):
     phase = np.linalg.det(u) * np.linalg.det(vh)
     out = np.matmul(np.conj(u) * others[..., None, :].astype(a.dtype), np.conj(vh))
     return (out * phase[..., None, None]).astype(a.dtype)
+
+
+def _cofactors_by_inverse(a):
+    """det(A) A^-T; None where it would be off by more than a thousandth."""
+    try:
+        inverse, det = np.linalg.inv(a), np.linalg.det(a)
+    except np.linalg.LinAlgError:
+        return None
+    condition = np.abs(a).sum(-1).max(-1) * np.abs(inverse).sum(-1).max(-1)
+    if not (condition * np.finfo(a.dtype).eps < 1e-3).all() or not np.isfinite(det).all():
+        return None
+    return (det[..., None, None] * np.swapaxes(inverse, -1, -2)).astype(a.dtype, copy=False)
 
 
 _PADE = (64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,

@@ -42,7 +42,7 @@ def narrow(input, dim, start, length):
     if not shape:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     axis = kit.axis_of(dim, len(shape))
-    start = int(start)
+    start, length = int(start), int(length)
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -shape[axis] <= start <= shape[axis]:

@@ -104,7 +104,8 @@ class LBFGS(Optimizer):
             state["prev_loss"] = loss
             direction = state["d"]
             first = state["n_iter"] == 1
-            state["t"] = t = min(1.0, 1.0 / float(grad.abs().sum())) * lr if first else lr
+            size = float(grad.abs().sum()) if first else 0.0
+            state["t"] = t = (1.0 / size if size > 1.0 else 1.0) * lr
             slope = float(grad.dot(direction))
             if slope > -tolerance:
                 break

@@ -83,6 +83,8 @@ def describe(tensor: Any) -> TensorFacts:
     else:
         storage = alias.storage
         key = ("storage", id(storage))
+        if storage.array is not None and storage.array.nbytes:  # several may share one memory
+            key = ("memory", storage.array.__array_interface__["data"][0], storage.array.nbytes)
         offset, stride = alias.offset, tuple(alias.strides)
 
         def source() -> Any:

@@ -343,12 +343,7 @@ def as_subclass(tensor, cls):
 
 
 def reduce(tensor):
-    """Pickling: values, dtype, gradient flag, subclass and attributes."""
-    if not tensor.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) can be pickled; "
-            "call detach()"
-        )
+    """Pickling: values, dtype, gradient flag, subclass and attributes; the graph is left out."""
     array = np.array(tensor.detach()._buffer())
     state = (array, tensor.dtype, tensor.requires_grad, type(tensor), dict(tensor.__dict__))
     return rebuild, state

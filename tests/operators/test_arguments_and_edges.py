@@ -230,6 +230,18 @@ def test_copies_of_views():
     assert [p.tolist() for p in detached] == [[row] for row in X.tolist()]
 
 
+def test_bounds_given_as_tensors():
+    assert x().narrow(0, torch.tensor(1), torch.tensor(2)).tolist() == X[1:].tolist()
+    assert [p.shape[0] for p in torch.split(x(), torch.tensor(2))] == [2, 1]
+
+
+def test_operands_of_one_dtype_are_wanted():
+    with pytest.raises(RuntimeError, match="expected dtype"):
+        torch.lerp(x(), x().float(), 1.0)
+    with pytest.raises(RuntimeError, match="Integer division"):
+        torch.addcdiv(x(), torch.ones(3).int(), torch.ones(3).int())
+
+
 def test_windows():
     windows = torch.signal.windows
     np.testing.assert_allclose(windows.hann(5).numpy(), np.hanning(5), atol=1e-7)
@@ -272,3 +284,28 @@ def test_reductions_over_no_dimension_and_refusals():
     small = torch.ones(2, 3, dtype=torch.int8)
     alike = torch.nn.functional.cosine_similarity(small, torch.ones(2, 3))
     np.testing.assert_allclose(alike.numpy(), [1.0, 1.0], rtol=1e-6)
+
+
+def test_polynomials():
+    t = torch.linspace(-1, 1, 7, dtype=torch.float64)
+    points, n = t.numpy(), 9
+    cheb = np.polynomial.chebyshev.Chebyshev.basis(n)
+    special = torch.special
+    np.testing.assert_allclose(
+        special.chebyshev_polynomial_t(t, n).numpy(), cheb(points), atol=1e-12
+    )
+    second = np.polynomial.chebyshev.Chebyshev.basis(n + 1).deriv()(points) / (n + 1)
+    np.testing.assert_allclose(special.chebyshev_polynomial_u(t, n).numpy(), second, atol=1e-10)
+    shifted = special.shifted_chebyshev_polynomial_t((t + 1) / 2, n)
+    np.testing.assert_allclose(shifted.numpy(), cheb(points), atol=1e-12)
+    for name, basis in {
+        "legendre_polynomial_p": np.polynomial.legendre.Legendre.basis,
+        "hermite_polynomial_h": np.polynomial.hermite.Hermite.basis,
+        "hermite_polynomial_he": np.polynomial.hermite_e.HermiteE.basis,
+        "laguerre_polynomial_l": np.polynomial.laguerre.Laguerre.basis,
+    }.items():
+        found = getattr(special, name)(t, torch.arange(7))
+        wanted = [basis(k)(p) for k, p in enumerate(points)]
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-10, atol=1e-12)
+    assert special.legendre_polynomial_p(t, -1).tolist() == [0.0] * 7
+    assert torch.isnan(special.hermite_polynomial_h(torch.tensor([1e30]), 10**9)).all()

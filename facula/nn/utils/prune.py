@@ -41,7 +41,6 @@ class BasePruningMethod(ABC):
         method._tensor_name = name
         before, key = _find(module, name)
         if before is not None:
-            del module._forward_pre_hooks[key]
             container = before
             if not isinstance(before, PruningContainer):
                 container = PruningContainer(before)
@@ -54,13 +53,16 @@ class BasePruningMethod(ABC):
                 f"importance_scores should have the same shape as parameter {name} of {module}"
             )
         if before is None:
-            parameter = module._parameters[name]
-            del module._parameters[name]
-            module.register_parameter(name + "_orig", parameter)
             default_mask = tensors.ones_like(original.detach())
         else:
             default_mask = getattr(module, name + "_mask").detach().clone()
-        mask = method.compute_mask(scores.detach(), default_mask)
+        mask = method.compute_mask(scores.detach(), default_mask)  # may fail: nothing changed yet
+        if before is None:
+            parameter = module._parameters[name]
+            del module._parameters[name]
+            module.register_parameter(name + "_orig", parameter)
+        else:
+            del module._forward_pre_hooks[key]
         module.register_buffer(name + "_mask", mask)
         setattr(module, name, method.apply_mask(module))
         module.register_forward_pre_hook(method)

@@ -131,3 +131,84 @@ def test_what_was_traced_can_be_forgotten():
     forget()
     assert not torch.exp.known[0]
     np.testing.assert_allclose(torch.exp(x).numpy(), np.exp(np.ones(3)), rtol=1e-6)
+
+
+def test_lists_of_tensors_of_any_length():
+    x, y = torch.ones(2, 3, requires_grad=True), torch.zeros(2, 1)
+    cat = torch.cat
+    for _ in range(40):
+        cat([x, y], 1)
+    assert cat([x, y, x], 1).shape == (2, 7)
+    assert cat((x, x)).shape == (4, 3)
+    cat([y, x, x * 2.0], 1).sum().backward()
+    assert x.grad.tolist() == [[3] * 3] * 2
+    assert cat([y, y], 1).grad_fn is None
+    with pytest.raises(TypeError):
+        cat([x, 1.0], 1)
+
+
+def test_a_view_in_a_list_sees_what_was_written():
+    base = torch.zeros(4)
+    first = base[:2]
+    for _ in range(40):
+        torch.stack([first, first])
+    base.fill_(3)
+    assert torch.stack([first, base[2:]]).tolist() == [[3, 3], [3, 3]]
+    array = base.numpy()
+    array[0] = 9
+    assert torch.stack([first, first]).tolist() == [[9, 3], [9, 3]]
+
+
+def test_windows_wherever_they_start():
+    x = torch.arange(12.0).view(3, 4).requires_grad_()
+    y = x * 2.0
+    for i in range(60):
+        assert y[:, i % 4].tolist() == [2.0 * (i % 4 + 4 * row) for row in range(3)]
+    y[1:, 2].sum().backward()
+    assert x.grad.tolist() == [[0] * 4, [0, 0, 2, 0], [0, 0, 2, 0]]
+
+
+def test_whole_numbers_as_operands():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    programs = set()
+    for n in range(1, 60):
+        y = (x / n) ** 2
+        programs.add((type(y.grad_fn).__name__, str(y.dtype)))
+        np.testing.assert_allclose(y.tolist(), [1 / n**2, 4 / n**2], rtol=1e-6)
+    assert programs == {("PowBackward0", "torch.float32")}
+    assert (torch.tensor([1, 2]) * 3).tolist() == [3, 6]
+    assert (torch.tensor([1, 2]) * 3.0).dtype is torch.float32
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [3, 3]
+
+
+def test_what_only_the_derivative_needs_is_hidden():
+    x = torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
+    norm = torch.nn.functional.layer_norm
+    y = in_use(norm, x, (5,))
+    assert isinstance(y, torch.Tensor)
+    np.testing.assert_allclose(norm(x, [5]).tolist(), y.tolist())
+    assert torch.autograd.gradcheck(lambda a: norm(a, (5,)), (x,))
+    assert torch.autograd.gradgradcheck(lambda a: norm(a, (5,)), (x,))
+    with pytest.raises(RuntimeError, match="Given normalized_shape"):
+        norm(x, (4,))
+
+
+def test_parts_share_memory_and_a_gradient_function():
+    x = torch.arange(12.0).view(3, 4).requires_grad_()
+    for _ in range(40):
+        y = x * 1.0
+        a, b, c = y.split([1, 2, 1], 1)
+    assert a.grad_fn is b.grad_fn
+    assert (a._base is y, b.stride(), b.storage_offset()) == (True, (4, 1), 1)
+    with pytest.raises(RuntimeError, match="Output 1 of SplitWithSizes is a view"):
+        b.mul_(2)
+    (a * c).sum().backward()
+    assert x.grad.tolist() == [[3, 0, 0, 0], [7, 0, 0, 4], [11, 0, 0, 8]]
+    z = torch.zeros(2, 4)
+    left, right = z.chunk(2, 1)
+    right += 5
+    left.fill_(1)
+    assert z.tolist() == [[1, 1, 5, 5]] * 2
+    z.mul_(2)
+    assert right.tolist() == [[10, 10]] * 2

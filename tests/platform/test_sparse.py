@@ -102,6 +102,7 @@ def test_large_sizes_are_never_made_dense():
     assert s.t().shape == (n, n) and float(s.sum()) == 3.0
 
 
+@pytest.mark.filterwarnings("ignore:torch.sparse.SparseTensor:UserWarning")
 @pytest.mark.parametrize(
     "expression",
     [

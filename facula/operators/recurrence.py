@@ -169,7 +169,7 @@ def _recurrence_grad(
     places = r.Places(kind, steps, batch, hidden)
     given = [memory, w_hh, outputs, *last, *packing[:1]]
     run = {"cell": cell, "reverse": reverse, "started": started}
-    flat = kit.bind(r.recurrence_grad, *given, **run)
+    flat = kit.bind(r.recurrence_grad, *given, **run, at=False)
     width = kind.gates * hidden
     wide = _part(flat, 0, (steps * batch, kind.wide * hidden))
     recurrent, before = _recurrent_rows(memory, wide, places, reverse, started)

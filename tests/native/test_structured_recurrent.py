@@ -60,7 +60,10 @@ def _check_cell(cell, own, sizes, seed=0, ragged=False, inputs=0):
         shapes = [(steps, batch, hidden)] + [(batch, hidden)] * CELLS[cell].states
         gradients = [rng.normal(size=shape) for shape in shapes]
         given = [memory, arrays[2 if inputs else 1], *gradients, *lengths]
-        _check("recurrence_grad", params, given, own, seed)
+        _check("recurrence_grad", {**params, "at": False}, given, own, seed)
+        at = np.asarray(rng.integers(0, steps))
+        given[2:3] = [given[2][:1], at]
+        _check("recurrence_grad", {**params, "at": True}, given, own, seed)
 
 
 @pytest.mark.parametrize("own", [dtypes.float32, dtypes.float64], ids=repr)
@@ -98,7 +101,7 @@ def test_every_length_shares_its_code():
         pieces = _pieces("recurrence", {**params, **RUN}, shapes)
         memory = (Places(CELLS["lstm"], steps, 4, 8).size(True),)
         shapes = [memory, (32, 8), (steps, 4, 8), (4, 8), (4, 8)]
-        pieces += _pieces("recurrence_grad", {**params, "started": True}, shapes)
+        pieces += _pieces("recurrence_grad", {**params, "started": True, "at": False}, shapes)
         keys.add(tuple(piece.kernel.key for piece in pieces))
     assert len(keys) == 1
 

@@ -63,6 +63,12 @@ class Places:
     batch: int
     hidden: int
 
+    @classmethod
+    def of(cls, cell: Cell, memory: int, batch: int, hidden: int) -> Places:
+        """Of a kept result with so many elements."""
+        rows = memory // max(1, batch * hidden)
+        return cls(cell, (rows - cell.states) // (cell.states + cell.kept), batch, hidden)
+
     @property
     def row(self) -> int:
         """Elements of one state at one time."""
@@ -205,8 +211,12 @@ _GRADS: dict[str, Callable[..., Any]] = {
 
 def _recurrence_grad(params, memory, weight, outputs, *rest):
     cell = CELLS[params["cell"]]
-    steps, batch, hidden = outputs.shape
-    places = Places(cell, steps, batch, hidden)
+    places = Places.of(cell, memory.size, *outputs.shape[1:])
+    steps, batch, hidden = places.steps, places.batch, places.hidden
+    if params["at"]:
+        now, *rest = rest
+        value, outputs = outputs, np.zeros((steps, batch, hidden), outputs.dtype)
+        outputs[int(now)] = value[0]
     last, lengths = _lengths(rest, steps, batch)
     states = memory[: places.kept(0)].reshape(cell.states, steps + 1, batch, hidden)
     kept = memory[places.kept(0) :].reshape(-1, steps, batch, hidden)
@@ -283,10 +293,11 @@ recurrence = register(
 
 def _infer_grad(specs, params):
     cell = CELLS[params["cell"]]
-    places = Places(cell, *specs[2].shape)
+    places = Places.of(cell, specs[0].numel, *specs[2].shape[1:])
     specs = _without_lengths("recurrence_grad", specs, places.batch, params)
-    own = kinds.same_dtype("recurrence_grad", specs)
-    if specs[0].shape != (places.size(True),):
+    own = kinds.same_dtype("recurrence_grad", [*specs[:3], *specs[4 if params["at"] else 3 :]])
+    given = 1 if params["at"] else places.steps
+    if specs[0].shape != (places.size(True),) or specs[2].shape[0] != given:
         raise kinds.RuleError(f"recurrence_grad: {specs[0]} is not a kept result of {specs[2]}")
     return spec((places.grad_size(params["started"]),), own)
 
@@ -300,7 +311,8 @@ recurrence_grad = register(
         categories=FLOATS,
         doc="Gradients of gates, of first states if ``started``, and of biases: from what "
         "recurrence kept, the recurrent weights, the gradients of all outputs (T, B, H) and of "
-        "the last states, and the lengths if there are any: outputs after the end have no part.",
+        "the last states, and the lengths if there are any: outputs after the end have no part. "
+        "With ``at`` only one output has a gradient (1, B, H), and its time follows.",
     )
 )
 

@@ -16,6 +16,7 @@ from facula.engines.native.lowering.joined_parts import whole_again
 from facula.engines.native.lowering.sort_patterns import first_of_order
 from facula.engines.native.lowering.window_patterns import (
     at_constants,
+    at_one_time,
     find_slices,
     find_sums,
     turned_before,
@@ -91,6 +92,7 @@ def _one_node(node: Node) -> list[Node] | None:
         or first_of_order(node)
         or _whole_maximum(node)
         or turned_before(node)
+        or at_one_time(node)
     )
 
 

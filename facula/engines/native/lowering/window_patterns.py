@@ -25,6 +25,7 @@ from facula.graph.primitives.movement import (
     window,
     window_update,
 )
+from facula.graph.primitives.recurrence import recurrence_grad
 
 _MOST = 8  # slices of one array: each place is code of its own, which a long sequence must not be
 _FEWEST = 2  # a single value put into zeros is better left to the loop that adds it
@@ -96,6 +97,20 @@ def turned_before(node: Node) -> list[Node] | None:
     params = {name: tuple([put.params[name][a] for a in axes]) for name in ("sizes", "steps")}
     params["axes"] = tuple([axes.index(a) for a in put.params["axes"]])
     return [start, turned, Node(window_update, (start, turned, *starts), params, node.spec)]
+
+
+def at_one_time(node: Node) -> list[Node] | None:
+    """The node that replaces a recurrence's gradient where only one output has a gradient."""
+    if node.primitive is not recurrence_grad or node.params["at"]:
+        return None
+    memory, weight, put, *others = node.inputs
+    if not _puts_into_zeros(put, put):
+        return None
+    value, *starts = put.inputs[1:]
+    if put.params["axes"] != (0,) or value.spec.shape != (1, *put.spec.shape[1:]):
+        return None
+    operands = (memory, weight, value, *starts, *others)
+    return [Node(recurrence_grad, operands, {**node.params, "at": True}, node.spec)]
 
 
 class Sum:

@@ -21,13 +21,16 @@ from facula.engines.native.scalars.lanes import Lanes, Variable
 from facula.engines.native.structured import common, recurrent_cells
 from facula.engines.native.structured.recurrent_layer import Columns, Layer, is_ragged, pack
 from facula.engines.native.structured.recurrent_rows import Ends, Factor, Rows, in_columns
+from facula.graph.primitives.recurrence import CELLS, Places
 
 
 def recurrence_grad(params, specs, out) -> Lowered | None:
     """From the last step to the first: the gradients of the gates, at last those of the states."""
     if specs[0].dtype not in (dtypes.float32, dtypes.float64):
         return None
-    steps, batch, hidden = specs[2].shape
+    at = bool(params["at"])
+    _, batch, hidden = specs[2].shape
+    steps = Places.of(CELLS[params["cell"]], specs[0].numel, batch, hidden).steps
     layer = Layer(params, specs[0].dtype, batch, hidden, True)
     ragged = is_ragged(specs)
     operands = [given(i) for i in range(len(specs)) if i != 1] + [temporary(0)]
@@ -35,8 +38,8 @@ def recurrence_grad(params, specs, out) -> Lowered | None:
     temps = [layer.panels.elements, layer.scratch, batch * hidden, partials]
     writes = [temporary(1), temporary(2), temporary(3), result()]
     count = len(operands) + len(writes) + 1
-    body = _Body(layer, ragged)
-    kernel = layer.kernel("recurrence_grad", (ragged,), count, steps, body.write)
+    body = _Body(layer, ragged, at)
+    kernel = layer.kernel("recurrence_grad", (ragged, at), count, steps, body.write)
     packing = pack(layer.panels, 1, 0, False)
     lowered = layer.lowered(kernel, [packing], operands, writes, temps, steps)
     lowered.pieces.append(Piece(_sums(layer), (temporary(3), result(), constant(0)), (1,)))
@@ -76,10 +79,12 @@ class _Body:
 
     layer: Layer
     ragged: bool
+    at: bool  # only the output of one time, which is an operand, has a gradient
 
     def write(self, f: Function, operands: list[Value], length: Value, rows: Rows) -> None:
         layer, wide = self.layer, self.layer.cell.wide
         memory, outputs, *last, packed, scratch, carry, sums, grads = operands
+        only = self._only_time(f, last.pop(0), length) if self.at else None
         states, kept = layer.memory(f, memory, length)
         products, begin = rows.scratch(scratch, layer.panels)
         ends = Ends(rows, last.pop() if self.ragged else None)
@@ -94,8 +99,11 @@ class _Body:
             def places(row: Value, line: Value) -> _Row:
                 product = f.at(products, f.mul(line, layer.panels.pitch), layer.element)
                 from_after = ends.at_last(row, now, layer.row(f, last[0], 0, row), product)
+                output = layer.row(f, outputs, 0 if self.at else now, row)
+                if only is not None:
+                    output = f.select(f.compare("icmp eq", now, only), output, begin)  # or zeros
                 return _Row(
-                    [layer.row(f, outputs, now, row), from_after], layer.row(f, carry, 0, row),
+                    [output, from_after], layer.row(f, carry, 0, row),
                     [layer.row(f, s, now, row) for s in kept],
                     [layer.row(f, s, before, row) for s in states],
                     [layer.row(f, s, after, row) for s in states],
@@ -110,6 +118,12 @@ class _Body:
                 rows.multiply([source], begin, products)
         if layer.started:
             _end(f, layer, rows, products, carry, layer.row(f, grads, length, 0, wide))
+
+    @staticmethod
+    def _only_time(f: Function, pointer: Value, length: Value) -> Value:
+        """The time whose output has a gradient, moved into the sequence as slices are."""
+        last = f.intrinsic("smin", f.load("i64", pointer), f.add(length, -1))
+        return f.intrinsic("smax", last, ir.constant("i64", 0))
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def setitem(self, index, value):
     found = parse(own.shape, index)
     if found.advanced and tensor and value._value.spec.dtype is not own.dtype:
         _check_dtype(found, own, value)
-    if _write_at_once(self, found, value):
+    if not _fills_mask(self, found, value) and _write_at_once(self, found, value):
         return
     if found.kind:
         target = _window(self, *found.statics())
@@ -59,6 +59,22 @@ def setitem(self, index, value):
     views.assign(target, value, write_view)
 
 
+def _fills_mask(self, found, value) -> bool:
+    """Whether one number goes where a mask says, and choosing elements beats looking for them."""
+    if len(found.advanced) != 1 or isinstance(value, TensorBase):
+        return False
+    (mask,) = found.advanced
+    if mask is None or mask._value.spec.dtype is not dtypes.bool_ or modes.trace is not None:
+        return False
+    alias = self._alias
+    if alias is not None and alias.storage.array is not None:
+        return False
+    count = self._value.spec.numel
+    return count > _MANY and mask._value.spec.numel * _SHARE >= count
+
+
+_MANY = 4096  # elements; of fewer those that a mask marks are soon found
+_SHARE = 8  # elements to one of the mask; more are not copied for a mask of rows
 _QUICK = (float, int)
 
 

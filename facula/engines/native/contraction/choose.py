@@ -30,6 +30,7 @@ MOST_DIRECT = 16  # vectors of a tile that the epilogue is written out for
 CROWDED = 10  # cycles more to load a vector whose lines fight for sets of the first-level cache
 CROWDED_DIRECT = 5  # the same where nothing else fights for them
 MOST_UNROLLED = 128  # multiplications written out
+OFTEN = 24  # cycles of products for each element of a copy that costs less than it may save
 EXTRA = 0.5  # cycles to read or write a vector of an epilogue
 ALONE = 1.4  # how much longer products of pairs take if each scalar is used once: measured
 
@@ -255,7 +256,8 @@ class Chooser:
     def _scalars_need_packing(self, scalars: Side, rows: int, cycles: float, calm: bool) -> bool:
         """Whether rows read in place would fight for the same cache sets, or lie far apart.
 
-        A few rows have room there if the other operand is ``calm``: spread over all sets.
+        A few rows have room there if the other operand is ``calm``: spread over all sets. Where a
+        copy is read often even those few are copied.
         """
         if not scalars.can_pack or rows < 4 or not self.sum_size:
             return False
@@ -263,7 +265,8 @@ class Chooser:
         apart = abs(scalars.stride(scalars.axes[0])) * bytes_
         steps = [abs(scalars.stride(a)) * bytes_ for a in self.problem.summed]
         scattered = bool(steps) and steps[-1] > 64 and apart > 64
-        room = calm and rows * gcd(apart, WAY) <= 5 * WAY
+        often = cycles > OFTEN * scalars.elements()
+        room = calm and rows * gcd(apart, WAY) <= (3 if often else 5) * WAY
         crowded = apart % 1024 == 0 and apart > 0 and not room
         paged = bool(steps) and steps[-1] >= WAY and self.sum_size >= 1024
         pays = cycles > 4 * scalars.elements()

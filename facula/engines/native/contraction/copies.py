@@ -58,7 +58,7 @@ class Copy:
     def cycles(self) -> float:
         """Estimated cycles of one core."""
         if self._turn():
-            return self.elements * 0.6 + 100
+            return self.elements * 0.45 + 100
         if self.strides[-1] != 1:
             return self.elements * 2.0 + 100
         narrow = self.sizes[-1] * ir.align_of(self.element) < 512
@@ -155,6 +155,8 @@ class Writer:
         if copy.panel < 0:
             return copy.valid[-1]
         width = copy.sizes[-1]
+        if copy.total == width * copy.sizes[copy.panel]:
+            return width
         done = times(f, indices[copy.panel], width)
         left = copy.total - done if isinstance(done, int) else f.op("sub", copy.total, done)
         return minimum(f, left, width)
@@ -241,38 +243,65 @@ class Writer:
 
     def _turned(self, indices: dict[int, Index], source: Value, made: Value) -> None:
         """Squares read along one axis and written along the last one."""
-        f, copy, lanes = self.f, self.copy, self.lanes
+        f, copy = self.f, self.copy
         at, made_at, inside = self._place(indices)
         limit = self._limit(indices)
         if inside is not None:
             limit = f.select(inside, f.typed(limit, "i64"), 0)
         start, place = f.at(source, at, copy.element), f.at(made, made_at, copy.element)
         depth, width = prod([copy.sizes[i] for i in self.turn]), copy.sizes[-1]
-        kind = ir.vector(copy.element, lanes)
-        turned = f.array(copy.element, lanes * lanes)
+        lanes = self.lanes
+        while lanes // 2 >= width:
+            lanes //= 2
+        whole = depth % lanes == 0 and len(self.turn) == 1
+        turned = f.array(copy.element, 1 if whole else lanes * lanes)
         with f.loop(0, width, lanes) as j, f.loop(0, depth, lanes) as d:
+            lines = transposed(f, self._square(start, j, d, depth, limit, lanes))
+            if whole:
+                for number, value in enumerate(lines):
+                    self._store_line(place, f.add(d, number), j, value)
+            else:
+                for number, value in enumerate(lines):
+                    f.store(value, f.at(turned, number * lanes, copy.element))
+                count = minimum(f, f.op("sub", depth, d), lanes)
+                with f.loop(0, count) as line:
+                    spot = f.at(turned, f.mul(line, lanes), copy.element)
+                    value = f.load(ir.vector(copy.element, lanes), spot)
+                    self._store_line(place, f.add(d, line), j, value)
+
+    def _square(self, start: Value, j, d, depth: int, limit: Index, lanes: int) -> list[Value]:
+        """Vectors along the axis that is contiguous in the source, one for each element."""
+        f, copy = self.f, self.copy
+        kind = ir.vector(copy.element, lanes)
+        all_there = limit == copy.sizes[-1] and not (copy.low[-1] or limit % lanes)
+        deep = None
+        if depth % lanes:
             deep = f.compare("icmp slt", f.op("add", f.lane_numbers(lanes), d), depth)
-            taken = []
-            for i in range(lanes):
-                row = f.add(j, i - copy.low[-1])
-                exists = f.compare("icmp ult", row, limit)
-                spot = f.at(start, f.add(times(f, row, copy.strides[-1]), d), copy.element)
-                mask = f.op("and", deep, f.splat(exists, lanes))
-                taken.append(
-                    f.masked_load(kind, spot, mask) if lanes > 1 else self._maybe(spot, mask)
-                )
-            for line, value in enumerate(transposed(f, taken)):
-                f.store(value, f.at(turned, line * lanes, copy.element))
-            count = minimum(f, f.op("sub", depth, d), lanes)
-            with f.loop(0, count) as number:
-                value = f.load(kind, f.at(turned, f.mul(number, lanes), copy.element))
-                to = plus(f, self._turned_place(f.add(d, number)), j)
-                spot = f.at(place, to, copy.element)
-                if width % lanes == 0:
-                    f.store(value, spot)
-                else:
-                    numbers = f.op("add", f.lane_numbers(lanes), j)
-                    f.masked_store(value, spot, f.compare("icmp slt", numbers, width))
+        found = []
+        for i in range(lanes):
+            row = f.add(j, i - copy.low[-1])
+            spot = f.at(start, f.add(times(f, row, copy.strides[-1]), d), copy.element)
+            mask = deep
+            if not all_there:
+                exists = f.splat(f.compare("icmp ult", row, limit), lanes)
+                mask = exists if deep is None else f.op("and", deep, exists)
+            if mask is None:
+                found.append(f.load(kind, spot))
+            elif lanes > 1:
+                found.append(f.masked_load(kind, spot, mask))
+            else:
+                found.append(self._maybe(spot, mask))
+        return found
+
+    def _store_line(self, place: Value, number: Value, j: Value, value: Value) -> None:
+        """Write one vector of a square that has been turned over."""
+        f, width, lanes = self.f, self.copy.sizes[-1], ir.lanes_of(value.type)
+        spot = f.at(place, plus(f, self._turned_place(number), j), self.copy.element)
+        if width % lanes == 0:
+            f.store(value, spot)
+        else:
+            numbers = f.op("add", f.lane_numbers(lanes), j)
+            f.masked_store(value, spot, f.compare("icmp slt", numbers, width))
 
     def _turned_place(self, number: Value) -> Index:
         """Where an element counted along the source lies in the copy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def _fused_name(specs, template):
     return "ScaledDotProductFlashAttentionForCpuBackward0"
 
 
-@operator(name=_attention_name, derivative=_attention_grads)
+@operator(name=_attention_name, derivative=_attention_grads, only_first=True)
 def _attention(query, key, value, mask, keep, is_causal: bool, scale: tuple, kept: Number):
     """The result and the attention weights (before dropout)."""
     weights = _weights(widened(query), widened(key), mask, is_causal, scale)
@@ -132,14 +133,20 @@ def _fused_grads(g, query, key, value, mask, outs, is_causal, scale, keep, needs
     return dict(zip(("query", "key", "value"), found, strict=True))
 
 
-@operator(name=_fused_name, derivative=_fused_grads)
+@operator(name=_fused_name, derivative=_fused_grads, only_first=True)
 def _fused(query, key, value, mask, is_causal: bool, scale: tuple, keep: bool):
     """The result and memory for its gradient; ``keep`` says that one may be asked for."""
     return list(fused_attention.forward(query, key, value, mask, is_causal, scale, keep))
 
 
 def _check_attention(query, key, value, attn_mask):
-    specs = [x._value.spec for x in (query, key, value)]
+    mask = None if attn_mask is None else attn_mask._value.spec
+    _check_specs(query._value.spec, key._value.spec, value._value.spec, mask)
+
+
+@lru_cache(1000)
+def _check_specs(query, key, value, mask) -> None:
+    specs = (query, key, value)
     q, k, v = (s.dtype.legacy.lower() for s in specs)
     if not q == k == v:
         raise RuntimeError(
@@ -152,13 +159,10 @@ def _check_attention(query, key, value, attn_mask):
             "Expected query, key, and value to all be  at least 2 dimensional, but got "
             f"query.dim(): {q}, key.dim(): {k} and value.dim(): {v} instead."
         )
-    if attn_mask is None:
-        return
-    own = attn_mask._value.spec.dtype
-    if own.category not in (BOOL, FLOAT):
+    if mask is not None and mask.dtype.category not in (BOOL, FLOAT):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got "
-            f"attn_mask.dtype: {own.legacy.lower()} and  query.dtype: {q} instead."
+            f"attn_mask.dtype: {mask.dtype.legacy.lower()} and  query.dtype: {q} instead."
         )
 
 
@@ -199,14 +203,14 @@ def scaled_dot_product_attention(
     if dropout_p == 0.0 and fused_attention.fits(query, key, value, attn_mask, bool(is_causal)):
         keep = modes.grad and any(x.requires_grad for x in (query, key, value))
         given = (bool(is_causal), (float(scale),), keep)
-        return _fused(query, key, value, attn_mask, *given)[0]
+        return _fused(query, key, value, attn_mask, *given)
     keep = None
     if dropout_p > 0.0:
         batch = broadcast_shapes("attention", _shape(query)[:-2], _shape(key)[:-2])
         keep = keep_mask((*batch, _shape(query)[-2], _shape(key)[-2]), dropout_p)
     return _attention(
         query, key, value, attn_mask, keep, bool(is_causal), (float(scale),), 1.0 - dropout_p
-    )[0]
+    )
 
 
 NAMESPACES = {"torch": [], "functional": ["scaled_dot_product_attention"]}

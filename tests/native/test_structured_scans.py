@@ -103,3 +103,14 @@ def test_first_of_equal_nans(own):
         check(name, {"axis": 1}, [x], [own])
         check(name, {"axis": 0}, [np.ascontiguousarray(x.T)], [own])
         check(name, {"axis": 0}, [x], [own])
+
+
+@pytest.mark.parametrize("name", ["cumargmax", "cumargmin"])
+@pytest.mark.parametrize("own", EVERY, ids=repr)
+def test_running_places_of_few_long_rows(name, own):
+    rng = np.random.default_rng(0)
+    for shape in ((1000,), (2, 333), (3, 64), (1, 5)):
+        array = with_odd_values(rng, values(rng, shape, own))
+        rising = np.sort(array, axis=-1)
+        for given in (array, rising, np.ascontiguousarray(rising[..., ::-1])):
+            check(name, {"axis": len(shape) - 1}, [given], [own])

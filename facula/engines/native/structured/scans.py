@@ -18,6 +18,7 @@ from facula.engines.native.ir import Function, Value
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.scalars import emit as apply
 from facula.engines.native.scalars import types
+from facula.engines.native.scalars.lanes import Lanes
 from facula.engines.native.structured import common, elements
 
 
@@ -113,15 +114,20 @@ class _Place(Running):
 
     def step(self, f: Function, number: Value, value: Value) -> Value:
         now = f.get(value.type, self.best)
-        take = elements.compare(f, self.own, "ge" if self.greatest else "le", value, now)
-        if elements.is_float(self.own):
-            take = f.op("or", take, elements.is_nan(f, value))
+        take = self.takes(f, value, now)
         f.set(self.best, f.select(take, value, now))
         lanes = ir.lanes_of(value.type)
         at = f.splat(f.new("i32", f"trunc {number} to i32"), lanes)
         found = f.select(take, at, f.get(ir.vector("i32", lanes), self.place))
         f.set(self.place, found)
         return f.convert("sext", found, "i64")
+
+    def takes(self, f: Function, value: Value, now: Value) -> Value:
+        """Whether a value comes in the place of the best so far."""
+        take = elements.compare(f, self.own, "ge" if self.greatest else "le", value, now)
+        if elements.is_float(self.own):
+            take = f.op("or", take, elements.is_nan(f, value))
+        return take
 
 
 _STEPS = {
@@ -149,7 +155,11 @@ def running_place(name: str):
     def make(params, x) -> Kernel | None:
         if not x.ndim or x.shape[params["axis"]] >= 1 << 31:
             return None
-        return _kernel(name, _Place(x.dtype, name), x, params["axis"])
+        running = _Place(x.dtype, name)
+        columns = Columns(x.shape, params["axis"], types.compute(x.dtype))
+        if columns.inner == 1 and columns.outer < _FEWEST:
+            return _few_rows_kernel(name, running, columns)
+        return _kernel(name, running, x, params["axis"])
 
     return make
 
@@ -213,6 +223,41 @@ def _rows_kernel(name: str, running: Running, columns: Columns, lanes: int) -> K
     units = -(-columns.outer // lanes) if along else 0
     unit_ns = 5.0 + along * (running.cost + 0.15 * lanes)
     return common.kernel(name, (own.name, columns.key, "rows", lanes), 2, units, unit_ns, body)
+
+
+def _few_rows_kernel(name: str, running: _Place, columns: Columns) -> Kernel:
+    """A unit is a row. Most vectors of it have no element that takes the place of the best."""
+    own, along = running.own, columns.along
+    lanes = min(_WIDEST, common.vector_lanes(types.compute(own)))
+
+    def body(f: Function, pointers, unit) -> None:
+        start = f.mul(unit, along)
+        running.begin(f, 1)
+
+        def one_by_one(first, stop) -> None:
+            with f.loop(first, stop) as i:
+                place = f.at(pointers[0], f.add(start, i), types.storage(own))
+                found = running.step(f, i, elements.load(f, own, place, 1, None))
+                f.store(found, f.at(pointers[1], f.add(start, i), "i64"))
+
+        whole = along - along % lanes if lanes > 1 else 0
+        if whole:
+            with f.loop(0, whole, lanes) as at:
+                place = f.at(pointers[0], f.add(start, at), types.storage(own))
+                value = elements.load(f, own, place, lanes, None)
+                best = f.get(types.compute(own), running.best)
+                take = Lanes(f, running.takes(f, value, f.splat(best, lanes))).any().value
+                with f.when(take):
+                    one_by_one(at, f.add(at, lanes))
+                with f.when(f.op("xor", take, True)):
+                    number = f.convert("sext", f.get("i32", running.place), "i64")
+                    f.store(f.splat(number, lanes), f.at(pointers[1], f.add(start, at), "i64"))
+        if whole < along:
+            one_by_one(whole, along)
+
+    unit_ns = 10.0 + 0.3 * along
+    units = columns.outer if along else 0
+    return common.kernel(name, (own.name, columns.key, "few", lanes), 2, units, unit_ns, body)
 
 
 def _exists(f: Function, row: Value, number: int, rows: int, lanes: int) -> Value | None:

@@ -123,9 +123,10 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Logs a distribution whose buckets were counted by the caller."""
-        numbers = [_number(value) for value in (min, max, num, sum, sum_squares)]
+        extent = _number(min), _number(max)
+        moments = _number(num), _number(sum), _number(sum_squares)
         limits, counts = (_array(part).tolist() for part in (bucket_limits, bucket_counts))
-        value = summaries.histogram_raw(tag, *numbers, limits, counts)
+        value = summaries.histogram_raw(tag, *extent, *moments, limits, counts)
         self._add(value, global_step, walltime)
 
     def add_image(

@@ -94,13 +94,13 @@ class Places:
 
 
 _FEW = 4  # rows of a batch that share the weights which a step reads
-_SMALL = 512 << 10  # bytes of weights that stay in a core's second-level cache
+SMALL = 512 << 10  # bytes of weights that stay in a core's second-level cache
 
 
 def is_direct(cell: Cell, batch: int, hidden: int, width: int, itemsize: int) -> bool:
     """Whether the input (T, B, width) is better multiplied with its weights step by step."""
     weights = (width + hidden) * cell.gates * hidden * itemsize
-    return cell.summed and batch >= _FEW and weights <= _SMALL
+    return cell.summed and batch >= _FEW and weights <= SMALL
 
 
 def times(step, steps: int, reverse: bool) -> tuple[Any, Any, Any]:

@@ -33,15 +33,17 @@ def recurrence_grad(params, specs, out) -> Lowered | None:
     steps = Places.of(CELLS[params["cell"]], specs[0].numel, batch, hidden).steps
     layer = Layer(params, specs[0].dtype, batch, hidden, True)
     ragged = is_ragged(specs)
-    operands = [given(i) for i in range(len(specs)) if i != 1] + [temporary(0)]
+    in_place = layer.panels.in_place
+    weights = given(1) if in_place else temporary(0)
+    operands = [given(i) for i in range(len(specs)) if i != 1] + [weights]
     partials = layer.tiles.count * layer.cell.wide * hidden
-    temps = [layer.panels.elements, layer.scratch, batch * hidden, partials]
+    temps = [0 if in_place else layer.panels.elements, layer.scratch, batch * hidden, partials]
     writes = [temporary(1), temporary(2), temporary(3), result()]
     count = len(operands) + len(writes) + 1
     body = _Body(layer, ragged, at)
     kernel = layer.kernel("recurrence_grad", (ragged, at), count, steps, body.write)
-    packing = pack(layer.panels, 1, 0, False)
-    lowered = layer.lowered(kernel, [packing], operands, writes, temps, steps)
+    packings = [] if in_place else [pack(layer.panels, 1, 0, False)]
+    lowered = layer.lowered(kernel, packings, operands, writes, temps, steps)
     lowered.pieces.append(Piece(_sums(layer), (temporary(3), result(), constant(0)), (1,)))
     return lowered
 
@@ -83,7 +85,7 @@ class _Body:
 
     def write(self, f: Function, operands: list[Value], length: Value, rows: Rows) -> None:
         layer, wide = self.layer, self.layer.cell.wide
-        memory, outputs, *last, packed, scratch, carry, sums, grads = operands
+        memory, outputs, *last, weights, scratch, carry, sums, grads = operands
         only = self._only_time(f, last.pop(0), length) if self.at else None
         states, kept = layer.memory(f, memory, length)
         products, begin = rows.scratch(scratch, layer.panels)
@@ -113,8 +115,8 @@ class _Body:
             _step_back(f, layer, rows, ends, now, places, sums)
             needed = ir.constant("i1", True) if layer.started else f.compare("icmp ne", step, 0)
             with ends.any_running(now), f.when(needed):
-                source = Factor(lambda r: layer.row(f, grads, now, r, wide), packed, layer.panels,
-                                layer.panels.depth)  # fmt: skip
+                source = Factor(lambda r: layer.row(f, grads, now, r, wide), weights, layer.panels,
+                                layer.panels.depth, layer.panels.in_place)  # fmt: skip
                 rows.multiply([source], begin, products)
         if layer.started:
             _end(f, layer, rows, products, carry, layer.row(f, grads, length, 0, wide))

@@ -16,6 +16,7 @@ from facula.engines.native.contraction.copies import Copy
 from facula.engines.native.ir import Function, Operand, Value
 from facula.engines.native.kernel import Kernel
 from facula.engines.native.structured import common
+from facula.graph.primitives.recurrence import SMALL
 
 _FEW = 4  # rows that make reading the weights of a step worth while
 _CHAINS = 8  # sums at a time that keep the multipliers busy
@@ -95,6 +96,15 @@ class Panels:
     def elements(self) -> int:
         return self.pitch * self.depth
 
+    @property
+    def in_place(self) -> bool:
+        """Whether a matrix can be read as it lies: no panel reaches over its edge, and it is small.
+
+        The lines of a panel then lie far apart, which large ones would pay for.
+        """
+        small = self.depth * self.width * ir.align_of(self.element) <= SMALL
+        return small and self.width % self.columns == 0
+
     def packing(self, transposed: bool) -> Kernel:
         """The kernel that packs a matrix, or the transposed of a matrix."""
         across, down = (self.depth, 1) if transposed else (1, self.width)
@@ -107,15 +117,16 @@ class Panels:
 
 @dataclass(frozen=True)
 class Factor:
-    """Rows, by where each begins, and the packed weights that they are multiplied with.
+    """Rows, by where each begins, and the weights that they are multiplied with.
 
-    ``depth`` of their elements take part.
+    ``depth`` of their elements take part. Weights are packed, or a matrix ``in_place``.
     """
 
     rows: Callable[[Value], Value]
-    packed: Value
+    weights: Value
     panels: Panels
     depth: Operand
+    in_place: bool = False
 
 
 class Rows:
@@ -162,10 +173,11 @@ class Rows:
         starts = [f.load(kind, f.at(begin, v, element)) for v in places]
         sums = [[f.variable(kind, start) for start in starts] for _ in rows[0]]
         for factor, addresses in zip(factors, rows, strict=True):
-            size = factor.panels.depth * panels.columns
-            start = f.at(factor.packed, f.mul(panel, size), element)
+            size = panels.columns * (1 if factor.in_place else factor.panels.depth)
+            pitch = panels.width if factor.in_place else panels.columns
+            start = f.at(factor.weights, f.mul(panel, size), element)
             with f.loop(0, factor.depth) as k:
-                line = f.at(start, f.mul(k, panels.columns), element)
+                line = f.at(start, f.mul(k, pitch), element)
                 weights = [f.load(kind, f.at(line, v, element)) for v in places]
                 for address, slots in zip(addresses, sums, strict=True):
                     one = f.splat(f.load(element, f.at(address, k, element)), lanes)

@@ -353,6 +353,9 @@ def pow(input, exponent):
     return pow_(input, exponent)
 
 
+power = pow  # for ``**``: the public name also looks at ``out`` and at what its operands are
+
+
 def _inverse_square(a, b):
     """``1 / (a² + b²)``, 0 at the origin, where the angle has no derivative."""
     size = a * a + b * b

@@ -8,7 +8,6 @@ from typing import Any
 
 from facula.autograd.modes import enable_grad
 from facula.tensors import Tensor
-from facula.utils.tensorboard import protobuf as pb
 
 
 def _tensors(value: Any) -> list[Tensor]:
@@ -32,7 +31,7 @@ class _Graph:
         self.root = root
         self.names: dict[Any, str] = {}
         self.counts: dict[str, int] = {}
-        self.fields: list[bytes] = []
+        self.nodes: list[Any] = []
 
     def fresh(self, path: str) -> str:
         number = self.counts[path] = self.counts.get(path, -1) + 1
@@ -50,9 +49,7 @@ class _Graph:
             todo += [below for below, _ in node.next_functions]
 
     def add(self, name: str, operation: str, inputs: Iterable[str] = ()) -> None:
-        """A message NodeDef."""
-        edges = b"".join(pb.text(3, given) for given in inputs)
-        self.fields.append(pb.raw(1, pb.message(pb.text(1, name), pb.text(2, operation), edges)))
+        self.nodes.append({"name": name, "op": operation, "input": list(inputs)})
 
 
 def _scopes(model: Any, root: str) -> dict[Any, str]:
@@ -95,11 +92,14 @@ def _separate(value: Any) -> Any:
     return {k: _separate(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
-def graph_field(model: Any, input_to_model: Any, verbose: bool = False) -> bytes:
-    """The field graph_def of an event: a network's operations, parameters, inputs and outputs.
+def graph_event(model: Any, input_to_model: Any, verbose: bool = False) -> Any:
+    """The event that shows a network's operations, parameters, inputs and outputs.
 
     Operations on whole numbers, and before an embedding, have no gradient and are not shown.
     """
+    from tensorboardX.proto import event_pb2, graph_pb2
+    from tensorboardX.proto.node_def_pb2 import NodeDef
+
     root = type(model).__name__
     graph, scopes = _Graph(root), _scopes(model, type(model).__name__)
     given = input_to_model if isinstance(input_to_model, (tuple, list)) else (input_to_model,)
@@ -127,4 +127,6 @@ def graph_field(model: Any, input_to_model: Any, verbose: bool = False) -> bytes
         graph.add(f"output/output.{i}", "IO Node", [source] if source else [])
     if verbose:
         print("\n".join(f"{name} = {_operation(node)}" for node, name in graph.names.items()))
-    return pb.raw(4, pb.message(*graph.fields, pb.raw(4, pb.whole(1, 22))))
+    definition = graph_pb2.GraphDef(node=[NodeDef(**n) for n in graph.nodes])
+    definition.versions.producer = 22
+    return event_pb2.Event(graph_def=definition.SerializeToString())

@@ -1,33 +1,25 @@
-"""SummaryWriter: values, images, histograms, text, figures and graphs for TensorBoard."""
+"""SummaryWriter: values, images, histograms, text and figures as TensorBoard event files."""
 
 from __future__ import annotations
 
 import datetime
 import os
 import socket
-import time
 from typing import Any
 
 import numpy as np
 
 from facula.tensors import Tensor
-from facula.utils.tensorboard import pictures, projector, summaries
-from facula.utils.tensorboard import protobuf as pb
-from facula.utils.tensorboard.graph import graph_field
-from facula.utils.tensorboard.records import EventFile
+from facula.utils.tensorboard.graph import graph_event
 
 
 class SummaryWriter:
     """Writes what a training run logs to a folder that TensorBoard shows.
 
-    The folder is `log_dir`, or runs/<time>_<host><comment>. No other package is needed to write;
-    `pip install tensorboard` shows what was written.
-    Differs from PyTorch: `add_onnx_graph` and `add_mesh` do not exist.
-
-    >>> import tempfile
-    >>> from facula.utils.tensorboard import SummaryWriter
-    >>> with SummaryWriter(tempfile.mkdtemp()) as writer:
-    ...     writer.add_scalar("loss", 0.5, global_step=1)
+    The files are written by the package tensorboardX, which is imported when a writer is made.
+    The folder is `log_dir`, or runs/<time>_<host><comment>.
+    Differs from PyTorch: `add_onnx_graph` does not exist; scalars are stored as float32 in the
+    classic form, whatever `new_style` and `double_precision` say.
     """
 
     def __init__(
@@ -43,26 +35,13 @@ class SummaryWriter:
             now = datetime.datetime.now().strftime("%b%d_%H-%M-%S")
             log_dir = os.path.join("runs", f"{now}_{socket.gethostname()}{comment}")
         self.log_dir = os.fspath(log_dir)
-        self.purge_step = purge_step
-        self.max_queue, self.flush_secs = max_queue, flush_secs
-        self.filename_suffix = filename_suffix
-        self._files: dict[str, EventFile] = {}
-        self._file(self.log_dir)
-
-    def _file(self, folder: str) -> EventFile:
-        """The open file of a folder; a new one after `close`."""
-        found = self._files.get(folder)
-        if found is None:
-            found = EventFile(folder, self.max_queue, self.flush_secs, self.filename_suffix)
-            if self.purge_step is not None and folder == self.log_dir:
-                found.add(pb.raw(7, pb.whole(1, 1)), self.purge_step)  # the run starts again here
-                self.purge_step = None
-            self._files[folder] = found
-        return found
-
-    def _add(self, value: bytes, step: Any, walltime: float | None, folder: str = "") -> None:
-        where = self._file(folder or self.log_dir)
-        where.add(summaries.summary(value), _step(step), walltime)
+        self._writer = _writer_class()(
+            logdir=self.log_dir,
+            purge_step=purge_step,
+            max_queue=max_queue,
+            flush_secs=flush_secs,
+            filename_suffix=filename_suffix,
+        )
 
     def get_logdir(self) -> str:
         """The folder the files are written to."""
@@ -78,9 +57,7 @@ class SummaryWriter:
         double_precision: bool = False,
     ) -> None:
         """Logs one number."""
-        number = float(_number(scalar_value))
-        value = summaries.scalar(tag, number, new_style, double_precision)
-        self._add(value, global_step, walltime)
+        self._writer.add_scalar(tag, _number(scalar_value), _step(global_step), walltime)
 
     def add_scalars(
         self,
@@ -90,11 +67,8 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Logs several numbers into one diagram; each gets a sub-folder of its own."""
-        walltime = time.time() if walltime is None else walltime
-        for tag, value in tag_scalar_dict.items():
-            folder = os.path.join(self.log_dir, f"{main_tag.replace('/', '_')}_{tag}")
-            number = summaries.scalar(main_tag, float(_number(value)), False, False)
-            self._add(number, global_step, walltime, folder)
+        numbers = {tag: _number(value) for tag, value in tag_scalar_dict.items()}
+        self._writer.add_scalars(main_tag, numbers, _step(global_step), walltime)
 
     def add_histogram(
         self,
@@ -106,8 +80,9 @@ class SummaryWriter:
         max_bins: int | None = None,
     ) -> None:
         """Logs the distribution of values."""
-        value = summaries.histogram(tag, _array(values), bins, max_bins)
-        self._add(value, global_step, walltime)
+        self._writer.add_histogram(
+            tag, _array(values), _step(global_step), bins, walltime, max_bins
+        )
 
     def add_histogram_raw(
         self,
@@ -123,11 +98,9 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Logs a distribution whose buckets were counted by the caller."""
-        extent = _number(min), _number(max)
-        moments = _number(num), _number(sum), _number(sum_squares)
+        numbers = [_number(value) for value in (min, max, num, sum, sum_squares)]
         limits, counts = (_array(part).tolist() for part in (bucket_limits, bucket_counts))
-        value = summaries.histogram_raw(tag, *extent, *moments, limits, counts)
-        self._add(value, global_step, walltime)
+        self._writer.add_histogram_raw(tag, *numbers, limits, counts, _step(global_step), walltime)
 
     def add_image(
         self,
@@ -138,8 +111,7 @@ class SummaryWriter:
         dataformats: str = "CHW",
     ) -> None:
         """Logs an image: floats in [0, 1] or uint8, axes as `dataformats` says."""
-        field = pictures.image_field(pictures.arranged(_array(img_tensor), dataformats))
-        self._add(summaries.image(tag, field), global_step, walltime)
+        self._writer.add_image(tag, _array(img_tensor), _step(global_step), walltime, dataformats)
 
     def add_images(
         self,
@@ -150,7 +122,7 @@ class SummaryWriter:
         dataformats: str = "NCHW",
     ) -> None:
         """Logs a batch of images as one grid."""
-        self.add_image(tag, img_tensor, global_step, walltime, dataformats)
+        self._writer.add_images(tag, _array(img_tensor), _step(global_step), walltime, dataformats)
 
     def add_image_with_boxes(
         self,
@@ -165,13 +137,13 @@ class SummaryWriter:
     ) -> None:
         """Logs an image with boxes (N, 4), each given by its corners x, y, x, y."""
         boxes = _array(box_tensor)
-        if isinstance(labels, str):
-            labels = [labels]
+        labels = [labels] if isinstance(labels, str) else labels
         if labels is not None and len(labels) != len(boxes):
             labels = None
-        image = pictures.arranged(_array(img_tensor), dataformats)
-        field = pictures.image_field(pictures.boxed(image, boxes, labels), rescale)
-        self._add(summaries.image(tag, field), global_step, walltime)
+        self._writer.add_image_with_boxes(
+            tag, _array(img_tensor), boxes, _step(global_step), walltime, dataformats, labels,
+            rescale=rescale,
+        )  # fmt: skip
 
     def add_figure(
         self,
@@ -182,15 +154,7 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Logs a matplotlib figure, or a list of them, and closes it."""
-        several = isinstance(figure, (list, tuple))
-        figures = list(figure) if several else [figure]
-        drawn = [pictures.drawn(one) for one in figures]
-        if close:
-            pictures.close(figures)
-        if several:
-            self.add_image(tag, np.stack(drawn), global_step, walltime, "NHWC")
-        else:
-            self.add_image(tag, drawn[0], global_step, walltime, "HWC")
+        self._writer.add_figure(tag, figure, _step(global_step), close, walltime)
 
     def add_video(
         self,
@@ -200,9 +164,8 @@ class SummaryWriter:
         fps: float = 4,
         walltime: float | None = None,
     ) -> None:
-        """Logs videos (N, T, C, H, W), side by side, as one animated GIF."""
-        field = pictures.film_field(_array(vid_tensor), fps)
-        self._add(summaries.image(tag, field), global_step, walltime)
+        """Logs videos (N, T, C, H, W); needs the package moviepy."""
+        self._writer.add_video(tag, _array(vid_tensor), _step(global_step), fps, walltime)
 
     def add_audio(
         self,
@@ -212,9 +175,8 @@ class SummaryWriter:
         sample_rate: int = 44100,
         walltime: float | None = None,
     ) -> None:
-        """Logs a sound of one channel, samples in [-1, 1]."""
-        field = pictures.sound_field(_array(snd_tensor), sample_rate)
-        self._add(summaries.audio(tag, field), global_step, walltime)
+        """Logs a sound, samples in [-1, 1]; needs the package soundfile."""
+        self._writer.add_audio(tag, _array(snd_tensor), _step(global_step), sample_rate, walltime)
 
     def add_text(
         self,
@@ -224,7 +186,7 @@ class SummaryWriter:
         walltime: float | None = None,
     ) -> None:
         """Logs text, shown as Markdown."""
-        self._add(summaries.text(tag, text_string), global_step, walltime)
+        self._writer.add_text(tag, text_string, _step(global_step), walltime)
 
     def add_graph(
         self,
@@ -237,7 +199,7 @@ class SummaryWriter:
 
         `verbose` prints them as well. Operations that have no gradient are not shown.
         """
-        self._file(self.log_dir).add(graph_field(model, input_to_model, verbose))
+        self._writer.file_writer.add_event(graph_event(model, input_to_model, verbose))
 
     def add_embedding(
         self,
@@ -250,9 +212,8 @@ class SummaryWriter:
     ) -> None:
         """Logs points (N, D) for the projector, with labels and small images if given."""
         images = None if label_img is None else _array(label_img)
-        step = _step(global_step)
-        projector.add_points(
-            self.log_dir, _array(mat), metadata, images, step, tag, metadata_header
+        self._writer.add_embedding(
+            _array(mat), metadata, images, _step(global_step), tag, metadata_header
         )
 
     def add_pr_curve(
@@ -267,10 +228,15 @@ class SummaryWriter:
     ) -> None:
         """Logs a precision-recall curve of binary labels and predicted probabilities."""
         weights = None if weights is None else _array(weights)
-        value = summaries.pr_curve(
-            tag, _array(labels), _array(predictions), num_thresholds, weights
+        self._writer.add_pr_curve(
+            tag,
+            _array(labels),
+            _array(predictions),
+            _step(global_step),
+            num_thresholds,
+            weights,
+            walltime,
         )
-        self._add(value, global_step, walltime)
 
     def add_pr_curve_raw(
         self,
@@ -288,15 +254,13 @@ class SummaryWriter:
     ) -> None:
         """Logs a precision-recall curve whose counts are known, one for each threshold."""
         rows = (
-            true_positive_counts,
-            false_positive_counts,
-            true_negative_counts,
-            false_negative_counts,
-            precision,
-            recall,
+            true_positive_counts, false_positive_counts,
+            true_negative_counts, false_negative_counts, precision, recall,
+        )  # fmt: skip
+        arrays = [_array(row) for row in rows]
+        self._writer.add_pr_curve_raw(
+            tag, *arrays, _step(global_step), num_thresholds, weights, walltime
         )
-        value = summaries.pr_curve_raw(tag, np.stack([_array(row).reshape(-1) for row in rows]))
-        self._add(value, global_step, walltime)
 
     def add_hparams(
         self,
@@ -311,47 +275,48 @@ class SummaryWriter:
             raise TypeError("hparam_dict and metric_dict should be dictionary.")
         settings = {k: v if isinstance(v, str) else _number(v) for k, v in hparam_dict.items()}
         metrics = {key: _number(value) for key, value in metric_dict.items()}
-        folder = os.path.join(self.log_dir, run_name or str(time.time()))
-        for value in summaries.hparams(settings, metrics, hparam_domain_discrete):
-            self._add(value, None, None, folder)
-        for tag, number in metrics.items():
-            value = summaries.scalar(tag, float(number), False, False)
-            self._add(value, global_step, None, folder)
-        self._files.pop(folder).flush()
+        self._writer.add_hparams(settings, metrics, run_name, _step(global_step))
 
     def add_custom_scalars(self, layout: dict[str, dict[str, list]]) -> None:
         """Arranges logged scalars in diagrams of the page "Custom scalars"."""
-        self._add(summaries.custom_scalars(layout), None, None)
+        self._writer.add_custom_scalars(layout)
 
     def add_custom_scalars_multilinechart(
         self, tags: list[str], category: str = "default", title: str = "untitled"
     ) -> None:
         """Arranges logged scalars as lines of one diagram."""
-        self.add_custom_scalars({category: {title: ["Multiline", tags]}})
+        self._writer.add_custom_scalars_multilinechart(tags, category, title)
 
     def add_custom_scalars_marginchart(
         self, tags: list[str], category: str = "default", title: str = "untitled"
     ) -> None:
         """Arranges three logged scalars as a line with its margin."""
-        if len(tags) != 3:
-            raise AssertionError("a margin chart needs a value, a lower and an upper bound")
-        self.add_custom_scalars({category: {title: ["Margin", tags]}})
+        self._writer.add_custom_scalars_marginchart(tags, category, title)
 
     def flush(self) -> None:
         """Writes everything logged so far to disk."""
-        for file in self._files.values():
-            file.flush()
+        self._writer.flush()
 
     def close(self) -> None:
-        """Writes everything to disk; what is logged afterwards goes to a new file."""
-        self.flush()
-        self._files.clear()
+        """Writes everything to disk and closes the files."""
+        self._writer.close()
 
     def __enter__(self) -> SummaryWriter:
         return self
 
     def __exit__(self, *exc: Any) -> None:
         self.close()
+
+
+def _writer_class() -> Any:
+    try:
+        from tensorboardX import SummaryWriter as Writer
+    except ImportError as error:
+        raise ImportError(
+            "SummaryWriter needs the package tensorboardX: pip install tensorboardX "
+            "(and pip install tensorboard, to look at the files)"
+        ) from error
+    return Writer
 
 
 def _array(value: Any) -> np.ndarray:

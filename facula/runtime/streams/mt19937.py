@@ -134,6 +134,14 @@ class Stream:
         self.position = stop
         return True
 
+    def at_hand(self) -> int:
+        """How many raw draws are left of the present block."""
+        return BLOCK - self.position
+
+    def give_back(self, n: int) -> None:
+        """Let the last `n` raw draws, all of the present block, be drawn again."""
+        self.position -= n
+
     def skip(self, n: int) -> None:
         """Throw `n` raw draws away."""
         self.draw32(n)

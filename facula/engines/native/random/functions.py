@@ -1,7 +1,8 @@
 """The functions that make random numbers, compiled and callable from Python.
 
 ``load(name)`` gives a function of ``(key, block, place, out, n, ...)``: addresses of the state,
-of the block of its draws and of the results, then numbers. Python's lock is kept during a call.
+of the block of its draws and of the results, then numbers (``arrivals`` reads uniforms instead).
+Python's lock is kept during a call.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 
 from facula.engines.native import jit, target
 from facula.engines.native.kernel import Kernel
-from facula.engines.native.random import integers, normals, twister, uniforms
+from facula.engines.native.random import arrivals, integers, normals, twister, uniforms
 from facula.engines.registry import Unavailable
 
 _INT, _FLOAT, _DOUBLE = ctypes.c_int64, ctypes.c_float, ctypes.c_double
@@ -28,6 +29,7 @@ _TABLE: dict[str, tuple[Callable[[str], str], list]] = {
     "integers": (integers.narrow, [_INT, _INT]),
     "wide integers": (integers.wide, [_INT, _INT]),
     "permutation": (integers.permutation, []),
+    "arrivals": (arrivals.arrivals, []),
 }
 
 

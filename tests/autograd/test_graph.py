@@ -45,3 +45,23 @@ def test_gradients_take_the_output_s_dtype(own):
     x = torch.ones(1, 1, 2, 2, dtype=own, requires_grad=True)
     layer(x).backward(torch.ones(1, 1, 2, 2))
     assert x.grad.dtype is own and x.grad.tolist() == [[[[2.0, 2.0], [2.0, 2.0]]]]
+
+
+def test_derivatives_of_functions_that_do_not_depend_on_their_input():
+    af = torch.autograd.functional
+    x = torch.arange(3.0)
+    assert af.hessian(lambda a: a.sum(), x).tolist() == [[0.0] * 3] * 3
+    assert af.jacobian(lambda a: torch.ones(2), x).tolist() == [[0.0] * 3] * 2
+    assert af.vhp(lambda a: a.sum(), x, x)[1].tolist() == [0.0] * 3
+    assert af.jvp(lambda a: torch.ones(2), x, x)[1].tolist() == [0.0] * 2
+    for call, error in {
+        lambda: af.jacobian(lambda a: torch.ones(2), x, strict=True): RuntimeError,
+        lambda: af.jacobian(lambda a, b: a, (x, x), strict=True): RuntimeError,
+        lambda: af.hessian(lambda a: a, x): RuntimeError,
+        lambda: af.vjp(lambda a: a, x): RuntimeError,
+        lambda: af.vjp(lambda a: a, x, torch.ones(2)): RuntimeError,
+        lambda: af.hessian(lambda a, b: a.sum(), (x, 2)): TypeError,
+        lambda: af.jacobian(lambda a: 3, x): TypeError,
+    }.items():
+        with pytest.raises(error):
+            call()

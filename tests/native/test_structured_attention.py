@@ -118,6 +118,24 @@ def test_few_heads_share_out_their_keys(causal):
         _check(numbers, dtypes.float32, causal, MASKS["padding"], scale=0.2)
 
 
+def test_the_same_bits_however_chunks_are_shared():
+    rng, own = np.random.default_rng(0), dtypes.float32
+    arrays = [rng.normal(size=(1, 2, 270, 12)).astype(np.float32) for _ in range(4)]
+    views = [row_major(a.shape) for a in arrays]
+    params = {"scale": 0.3, "causal": True, "keep": True}
+    shape = (2 * 270 * 13,)
+    first, second = [
+        _run("attention", params, arrays[:3], views[:3], shape, own, seed) for seed in (1, 2)
+    ]
+    assert first.tobytes() == second.tobytes()
+    given, views = [first, *arrays], [row_major(shape), *views]
+    shape = (3 * 2 * 270 * 12,)
+    first, second = [
+        _run("attention_grad", params, given, views, shape, own, seed) for seed in (1, 2)
+    ]
+    assert first.tobytes() == second.tobytes()
+
+
 @pytest.mark.parametrize("bits", WIDTHS)
 def test_vectors_of_any_width(bits):
     with vector_bits(bits):

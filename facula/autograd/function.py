@@ -198,6 +198,8 @@ def _connected(cls, ctx, args, result):
     tensors = [args[i] for i in positions]
     specs = [t._value.spec for t in tensors]
     tensor_outputs = [o for o in outputs if isinstance(o, TensorBase)]
+    for out in tensor_outputs:
+        out._sync()  # forward may have written through views
     output_specs = [o._value.spec if isinstance(o, TensorBase) else None for o in outputs]
     call = _Call(cls, ctx, positions, specs, len(args), output_specs)
     edges = tuple([(t._node, t._nr) for t in tensors])

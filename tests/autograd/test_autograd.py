@@ -421,3 +421,29 @@ def test_names_and_places_of_operands(line):
         return [node.name(), [(type(n).__name__, i) for n, i in node.next_functions]]
 
     both(program)
+
+
+def test_saved_outputs_hold_what_was_written_through_views():
+    """Rows written one by one, as solvers of differential equations do, then saved and returned."""
+
+    def program(t):
+        class Rows(t.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                rows = t.empty(3, 2)
+                for i in range(3):
+                    rows[i] = x * (i + 1)
+                ctx.save_for_backward(rows)
+                return rows
+
+            @staticmethod
+            def backward(ctx, g):
+                (rows,) = ctx.saved_tensors
+                return (g * rows).sum(0)
+
+        x = t.tensor([1.0, 2.0], requires_grad=True)
+        rows = Rows.apply(x)
+        rows.square().sum().backward()
+        return [rows, x.grad]
+
+    both(program)

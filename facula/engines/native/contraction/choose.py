@@ -25,12 +25,15 @@ MOST_CHUNKS = 256
 LOADED_TWICE = 32  # terms of a sum above which a vector of each second element is a copy's work
 TILE = 20  # cycles between tiles
 WAY = 4096  # bytes: lines so far apart share a set of the first-level cache
-SHORT = 128  # terms of a sum that is not worth a detour through memory
+SHORT = 256  # terms of a sum that is not worth a detour through memory
 MOST_DIRECT = 16  # vectors of a tile that the epilogue is written out for
+BRIEF = 16  # terms below which fewer are best: the epilogue is most of the work
+MOST_BRIEF = 12
 CROWDED = 10  # cycles more to load a vector whose lines fight for sets of the first-level cache
 CROWDED_DIRECT = 5  # the same where nothing else fights for them
 MOST_UNROLLED = 128  # multiplications written out
 OFTEN = 24  # cycles of products for each element of a copy that costs less than it may save
+MASKED = 9  # cycles to finish a vector in registers if some are not whole: scratch joins them
 EXTRA = 0.5  # cycles to read or write a vector of an epilogue
 ALONE = 1.4  # how much longer products of pairs take if each scalar is used once: measured
 
@@ -145,7 +148,7 @@ class Chooser:
             load = self._load_cycles(vectors, count, packed or prod(sizes) == 1, direct)
             limit = min((self.registers - 1 - count) // count, 30)
             if direct:
-                limit = min(limit, MOST_DIRECT // count)
+                limit = min(limit, (MOST_BRIEF if self.sum_size < BRIEF else MOST_DIRECT) // count)
             many = count_tiles(line_sizes, tile)
             for rows in tile_sizes(sizes, max(1, limit), scalars.forced):
                 if direct and not self._divides(sizes, rows, 1):
@@ -204,9 +207,11 @@ class Chooser:
     ) -> Choice:
         cycles, rows, tile = found
         transposed = vectors.axes[-1].to == ROW
-        cycles += (
-            self.outputs / self.lanes * 2 if direct else self._finish_cycles(transposed, vectors)
-        )
+        if direct:
+            masked = tile[-1] > self.lanes and tile[-1] % self.lanes and self.sum_size >= BRIEF
+            cycles += self.outputs / self.lanes * (MASKED if masked else 2)
+        else:
+            cycles += self._finish_cycles(transposed, vectors)
         vector_copy = scalar_copy = None
         if packed:
             vector_copy = vectors.pack(tile[-1], self.memory)

@@ -103,7 +103,9 @@ def _count(uniforms: list[float], limits: np.ndarray, counts: np.ndarray) -> int
     """What the machine code called "arrivals" does; returns how many uniforms were needed."""
     n = limits.size
     place, product, count = int(counts[n]), float(counts[n + 1]), float(counts[n + 2])
-    edges, found, used = limits[place:].tolist(), [], 0
+    edges = limits[place:].tolist()
+    found: list[float] = []
+    used = 0
     for uniform in uniforms:
         if len(found) == len(edges):
             break

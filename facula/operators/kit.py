@@ -8,7 +8,7 @@ from facula.autograd.handle import TensorBase, wrap
 from facula.autograd.modes import modes
 from facula.base import dtypes
 from facula.base.caches import Cache
-from facula.base.dtypes import dtype
+from facula.base.dtypes import COMPLEX, dtype
 from facula.graph.primitive import Primitive
 from facula.graph.primitives import elementwise, kinds, movement
 from facula.graph.spec import WEAK, Spec, spec
@@ -19,6 +19,13 @@ def bind(primitive: Primitive, *operands: TensorBase, **params):
     trace = modes.trace
     if trace is None:
         raise RuntimeError(f"{primitive.name} can only be applied inside an operator's body")
+    if primitive.arity == 1 and COMPLEX not in primitive.categories:
+        for t in operands:
+            own = t._value.spec.dtype
+            if own.category == COMPLEX:
+                raise NotImplementedError(
+                    f"\"{primitive.name}\" not implemented for '{own.legacy}'"
+                )
     node = trace.bind(primitive, tuple([t._value for t in operands]), params)
     if isinstance(node.spec, tuple):
         return tuple([wrap(trace.pick(node, i)) for i in range(len(node.spec))])
@@ -48,7 +55,11 @@ def table(array: np.ndarray, to: dtype):
 
 def spec_of(x) -> Spec:
     """Spec of a tensor, or of a Python number as an operand."""
-    return x._value.spec if isinstance(x, TensorBase) else WEAK[type(x)]
+    if isinstance(x, TensorBase):
+        return x._value.spec
+    if type(x) not in WEAK:
+        raise TypeError(f"expected a Tensor or a Number, but got {type(x).__name__}")
+    return WEAK[type(x)]
 
 
 def result_type(*operands) -> dtype:

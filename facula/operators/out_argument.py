@@ -44,6 +44,15 @@ def fill_out(out, result):
 Operator.into = staticmethod(fill_out)
 
 
+def _refuse_first(function, args, error):
+    """A TypeError, if what went wrong is that the first operand is no tensor."""
+    if args and not isinstance(args[0], TensorBase) and "_value" in str(error):
+        raise TypeError(
+            f"{function.__name__}(): argument 'input' (position 1) must be Tensor, not "
+            f"{type(args[0]).__name__}"
+        ) from None
+
+
 @functools.cache
 def with_out(function):
     """A plain function that also takes ``out=``; operators take it by themselves."""
@@ -52,7 +61,11 @@ def with_out(function):
 
     @functools.wraps(function, updated=())
     def call(*args, out=None, **kwargs):
-        result = function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except AttributeError as error:
+            _refuse_first(function, args, error)
+            raise
         return result if out is None else fill_out(out, result)
 
     call.__qualname__ = function.__name__

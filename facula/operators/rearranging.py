@@ -94,6 +94,8 @@ def roll(input, shifts, dims=None):
     if not isinstance(shifts, int) and not len(shifts):
         raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
+        if not isinstance(shifts, int) and len(shifts) != 1:
+            raise RuntimeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:0")
         flat = roll(ravel(input), shifts if isinstance(shifts, int) else shifts[0], 0)
         return reshape(flat, _shape(input))
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)

@@ -139,6 +139,7 @@ def _amaxmin(name, primitive):
     def body(input, dim, keepdim):
         own = input._value.spec
         axes = kit.axes_of(dim, own.ndim)
+        _refuse_complex(own.dtype, name)
         _refuse_empty(own.shape, axes, name, dim)
         return _finish(kit.bind(primitive, input, axes=axes), own.shape, axes, keepdim)
 
@@ -150,6 +151,12 @@ def _amaxmin(name, primitive):
             "input": lambda g, input, out, dim, keepdim: _extreme_grad(g, input, out, dim, keepdim)
         },
     )
+
+
+def _refuse_complex(own, name):
+    """Complex numbers have no order."""
+    if own.category == COMPLEX:
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{own.legacy}'")
 
 
 def _refuse_empty(shape, axes, name, dim):
@@ -185,6 +192,7 @@ def aminmax(input, *, dim=None, keepdim=False):
 def _global_extreme(name, primitive):
     def body(input):
         own = input._value.spec
+        _refuse_complex(own.dtype, name)
         _refuse_empty(own.shape, tuple(range(own.ndim)), name, None)
         return kit.bind(primitive, input, axes=tuple(range(own.ndim)))
 
@@ -288,16 +296,24 @@ def _extreme(input, dim, keepdim, other, name):
     if dim is None:
         return (_max_all if name == "max" else _min_all)(input)
     if input._value.spec.dtype.category == COMPLEX:
-        raise RuntimeError(f"{name} is not implemented for complex tensors")
+        _refuse_complex(input._value.spec.dtype, name)
+    kit.axis_of(dim, input._value.spec.ndim)
     return result(name, (_max_dim if name == "max" else _min_dim)(input, dim, keepdim))
 
 
 def _arg(name, primitive):
     def body(input, dim, keepdim):
         own = input._value.spec
+        if own.dtype.category == COMPLEX:
+            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{own.dtype.legacy}'")
         if own.dtype.category == BOOL:
             input = kit.as_dtype(input, dtypes.uint8)
         if dim is None:
+            if not own.numel:
+                raise IndexError(
+                    f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                    "Specify the reduction dim with the 'dim' argument."
+                )
             _refuse_empty(own.shape, tuple(range(own.ndim)), name, None)
             flat = kit.reshape(input, (own.numel,))
             index = kit.bind(primitive, flat, axis=0)

@@ -235,6 +235,7 @@ _nanmedian_dim, _nanmedian = _median_operator("nanmedian", True)
 
 def _any_median(name, input, dim, keepdim, along, whole):
     own = input._value.spec
+    _refuse_complex(name, input)
     if own.dtype.category == BOOL:
         raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
     if dim is None:
@@ -295,6 +296,7 @@ def mode(input, dim=-1, keepdim=False):
     >>> torch.mode(torch.tensor([2, 1, 2, 1, 3])).values
     tensor(1)
     """
+    _refuse_complex("mode", input)
     _require_size("mode", input, dim)
     return result("mode", _mode(input, dim, bool(keepdim)))
 

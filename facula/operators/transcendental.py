@@ -10,7 +10,7 @@ from facula.operators import kit
 from facula.operators.arithmetic import _select, maximum, minimum
 from facula.operators.basic import conj, one_like
 from facula.operators.operator import operator
-from facula.operators.precision import wide_dtype
+from facula.operators.precision import narrowed, wide_dtype, widened
 from facula.operators.rename import renamed
 
 
@@ -143,9 +143,10 @@ def logit(input, eps=None):
 @operator(name="Sinc")
 def sinc(input):
     """``sin(pi x) / (pi x)``, 1 at 0."""
-    x = kit.as_dtype(input, kit.floating(input._value.spec.dtype)) * math.pi
+    own = kit.floating(input._value.spec.dtype)
+    x = widened(kit.as_dtype(input, own)) * math.pi
     safe = _select(x == 0, one_like(x), x)
-    return _select(x == 0, one_like(x), sin(safe) / safe)
+    return narrowed(_select(x == 0, one_like(x), sin(safe) / safe), own)
 
 
 arcsin, arccos, arctan, arcsinh, arccosh, arctanh = asin, acos, atan, asinh, acosh, atanh

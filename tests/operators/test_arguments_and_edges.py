@@ -309,3 +309,25 @@ def test_polynomials():
         np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-10, atol=1e-12)
     assert special.legendre_polynomial_p(t, -1).tolist() == [0.0] * 7
     assert torch.isnan(special.hermite_polynomial_h(torch.tensor([1e30]), 10**9)).all()
+
+
+def test_operands_that_are_no_tensors_or_have_no_order():
+    for call in (lambda: torch.sum([1, 2]), lambda: torch.max(3), lambda: torch.mean(None),
+                 lambda: torch.mul(x(), None), lambda: torch.add(x(), "a")):  # fmt: skip
+        with pytest.raises(TypeError):
+            call()
+    z = torch.tensor([1 + 1j, 2.0])
+    for name in "ceil floor trunc erf lgamma digamma amax max median argmin".split():
+        with pytest.raises(RuntimeError):  # at once, not when the value is read
+            getattr(torch, name)(z)
+    with pytest.raises(IndexError):
+        torch.max(torch.tensor(1.0), 1)
+    with pytest.raises(IndexError):
+        torch.argmax(torch.empty(0))
+    with pytest.raises(RuntimeError, match="align"):
+        torch.roll(x(), (0, 1))
+
+
+def test_sinc_of_16_bits_is_rounded_once():
+    found = torch.sinc(torch.tensor([2.0], dtype=torch.bfloat16))
+    assert abs(found.item()) < 1e-6

@@ -108,12 +108,14 @@ class Plan:
         """Choose an engine by how often the program has been seen, and compile for it."""
         before, self.chosen = self.chosen, next(_choices)
         since = self.chosen - before
-        if tiers.may_be_last(self.sightings, self.engine, since):
+        if tiers.may_be_last(self.sightings, since):
             key, live, specs, calls, lines = self._recorded
             pieces = Pieces(key, calls, live, specs, lines)
-            if not tiers.is_worth_compiling(pieces.work(), self.sightings):
+            count = len(pieces.pieces)
+            if not tiers.is_worth_compiling(pieces.work(), count, self.sightings):
                 self.executable, self.engine = pieces, pieces.link()
-                return
+                if tiers.is_enough(self.engine, self.sightings, since):
+                    return
         chosen = tiers.engine_for(self.nodes, self.sightings)
         self.executable = chosen.compile(self.nodes, self.outputs)
         if flags.compare and chosen.name != "reference":

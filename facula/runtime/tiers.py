@@ -22,6 +22,7 @@ from facula.graph.primitives import recurrence
 
 LARGE = 3e7  # estimated nanoseconds on the reference engine from which compiling pays at once
 COMPILING = 3e8  # nanoseconds that compiling a program takes, roughly
+EACH = 2e5  # and at least so many for each of its blocks
 OFTEN = 8  # programs that were seen once and share a block, before the block is compiled by itself
 ENOUGH = 32  # sightings from which a program that comes again rarely is compiled as a whole
 FAR = 64  # it comes again rarely if more programs that are not compiled ran in between,
@@ -59,25 +60,35 @@ def engine_for(nodes: Sequence[Node], sightings: int) -> Engine:
     return engine(_choose(nodes, sightings))
 
 
-def may_be_last(sightings: int, used: str, since: int) -> bool:
+def may_be_last(sightings: int, since: int) -> bool:
     """Whether a program may not come again soon: then the less is made of it the better.
 
-    ``used`` is what ran it before, ``since`` how many others that were not compiled yet ran since
-    then. One of many comes again rarely, as a text of the same length does in the next epoch:
-    compiling it costs as much as dozens of its runs, or more if its blocks are compiled already.
+    ``since`` is how many others that were not compiled yet ran since it did. One of many comes
+    again rarely, as a text of the same length does in the next epoch.
     """
     if flags.engine or flags.compare or _state.at_once:
         return False
-    rare = sightings < ENOUGH and since > (NEAR if used == BLOCKS else FAR)
+    rare = sightings < ENOUGH and since > NEAR
     # The native engine is not asked for: loading it takes longer than a first line in a REPL.
     return (sightings == 1 or rare) and _state.native_works
 
 
-def is_worth_compiling(nanoseconds: float, sightings: int) -> bool:
-    """Whether a program of so much :func:`work` is compiled although it may not come again soon."""
+def is_enough(used: str, sightings: int, since: int) -> bool:
+    """Whether a program that may not come again soon stays with ``used``, what runs its blocks.
+
+    Compiling it costs as much as dozens of its runs, or more if its blocks are compiled already.
+    """
+    return used == BLOCKS or sightings == 1 or since > FAR
+
+
+def is_worth_compiling(nanoseconds: float, blocks: int, sightings: int) -> bool:
+    """Whether a program of so much :func:`work` is compiled although it may not come again soon.
+
+    Many small blocks take long to compile together, and less to run one by one.
+    """
     if sightings == 1:
-        return nanoseconds > LARGE
-    return nanoseconds * sightings > COMPILING
+        return nanoseconds > max(LARGE, EACH * blocks)
+    return nanoseconds * sightings > max(COMPILING, EACH * blocks)
 
 
 def compiler() -> Any:

@@ -228,8 +228,10 @@ def test_what_comes_again_rarely_is_compiled_when_its_work_is_worth_it(
     monkeypatch, nanoseconds, engine
 ):
     monkeypatch.setattr(tiers, "OFTEN", 1000)
+    monkeypatch.setattr(tiers, "NEAR", 2)
     monkeypatch.setattr(tiers, "FAR", 2)
     monkeypatch.setattr(tiers, "COMPILING", nanoseconds)
+    monkeypatch.setattr(tiers, "EACH", 0)
     x = torch.tensor([0.5, -2.0])
     for _ in range(2):
         for n in range(6):
@@ -239,3 +241,34 @@ def test_what_comes_again_rarely_is_compiled_when_its_work_is_worth_it(
                 y, expected = torch.arctan(y), np.arctan(expected)
             np.testing.assert_allclose(y.numpy(), expected, rtol=1e-5)
     assert {plan.engine for plan in plans.known()} == {engine}
+
+
+def test_blocks_that_are_compiled_serve_a_program_that_comes_again_after_others(monkeypatch):
+    """As names in batches, epoch after epoch in the same order: none is compiled as a whole."""
+    monkeypatch.setattr(tiers, "NEAR", 4)
+    x = torch.tensor([1.0, -2.0])
+    engines = []
+    for _ in range(3):
+        for n in range(1, 11):
+            y = x
+            for _ in range(n):
+                y = y.square().sqrt() + 1
+            assert y.tolist() == [n + 1.0, n + 2.0]
+        engines.append({plan.engine for plan in plans.known()})
+    assert engines[1:] == [{tiers.BLOCKS}] * 2
+
+
+def test_many_small_blocks_are_not_compiled_together_at_first_sight(monkeypatch):
+    monkeypatch.setattr(tiers, "LARGE", 1e4)
+    x = torch.ones(3)
+
+    def engine(count, each):
+        monkeypatch.setattr(tiers, "EACH", each)
+        y = x
+        for _ in range(count):
+            y = y.arctan()
+        y.tolist()
+        return newest().engine
+
+    assert engine(40, 0) == "native"
+    assert engine(41, 1e6) == "reference"

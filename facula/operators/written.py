@@ -121,7 +121,12 @@ def call(self, {parameters}, *_more, out=missing):
     if not _call.single:
         {several}
     _entry = _call.entry
-    if recorder.thread != get_ident() or recorder.busy:
+    if (
+        recorder.thread != get_ident()
+        or recorder.busy
+        or recorder.budget < 0
+        or recorder.bytes < 0
+    ):
         {elsewhere} = recorder.record(_entry, [{values}])
     else:  # what Recorder.record does
         recorder.busy = True
@@ -141,7 +146,7 @@ def call(self, {parameters}, *_more, out=missing):
         recorder.busy = False
         recorder.budget -= 1
         recorder.bytes -= _entry.cost
-        if recorder.budget < 0 or recorder.bytes < 0 or flags.eager:
+        if flags.eager:
             recorder.flush()
     _class = _call.node_class
     if _class is None:

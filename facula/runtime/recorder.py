@@ -119,6 +119,10 @@ class Recorder:
     def _record(self, entry, operands):
         if self.busy:
             self._drop_interrupted()
+        if self.budget < 0 or self.bytes < 0:
+            # Not at the end of the last call: then its caller, as an optimizer, still held what
+            # it was about to replace, and a result could not be written over it.
+            self.flush()
         self.busy = True
         key, values, inputs, epoch = self.key, self.values, self.inputs, self.epoch
         call = [entry.number]
@@ -151,7 +155,7 @@ class Recorder:
         self.busy = False
         self.budget -= 1
         self.bytes -= entry.cost
-        if self.budget < 0 or self.bytes < 0 or flags.eager:
+        if flags.eager:
             self.flush()
         return results
 

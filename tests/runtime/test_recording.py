@@ -158,3 +158,27 @@ def test_the_byte_budget_bounds_what_is_pending(limit):
     finally:
         flags.bytes = before
     assert [k[0].item() for k in kept] == list(np.arange(100))
+
+
+def test_an_optimizer_over_the_byte_budget_still_writes_over_its_parameters(monkeypatch):
+    monkeypatch.setattr(flags, "bytes", 1000)
+    recorder.flush()
+    net = torch.nn.Linear(64, 64)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+    x, over = torch.randn(8, 64), []
+    before = plans.Plan.dying
+
+    def dying(plan, *given):
+        found = before(plan, *given)
+        over.append((len(found), len(plan.donors)))
+        return found
+
+    for _ in range(6):
+        optimizer.zero_grad()
+        loss = net(x).square().mean()
+        loss.backward()
+        monkeypatch.setattr(plans.Plan, "dying", dying)
+        optimizer.step()
+        loss.item()
+        monkeypatch.setattr(plans.Plan, "dying", before)
+    assert over[-1] == (4, 4), over  # two parameters and their momenta

@@ -234,3 +234,13 @@ def test_errors(expression):
     ours, theirs = found
     assert type(ours) is type(theirs), ours
     assert str(ours)[:30] == str(theirs)[:30]
+
+
+@pytest.mark.parametrize("shape", [(1, 0, 0), (0,), (5, 0)])
+def test_gather_of_nothing_keeps_its_history(shape):
+    """PyTorch: whatever the other sizes, the result requires gradients, which are zeros."""
+    x = torch.randn(2, 3, 4, requires_grad=True)
+    found = torch.gather(x, 0, torch.zeros(shape, dtype=torch.int64))
+    assert found.shape == shape and found.requires_grad
+    found.sum().backward()
+    assert x.grad.shape == (2, 3, 4) and not x.grad.any()

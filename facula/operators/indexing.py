@@ -145,7 +145,7 @@ def gather(input, dim, index, *, sparse_grad=False):
     shape, wanted = shape_of(input), shape_of(index)
     axis = kit.axis_of(dim, len(shape))
     if 0 in wanted:  # whatever the other sizes are
-        return input.reshape(-1)[:0].reshape(wanted)
+        return _gather(input.reshape(-1)[:0].reshape(wanted), 0, index)
     if max(len(shape), 1) != max(len(wanted), 1):
         raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
     for d, (n, size) in enumerate(zip(wanted, shape, strict=False)):
